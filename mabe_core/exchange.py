@@ -1,0 +1,285 @@
+"""What the kinds of component exchange: recordings, labels, poses, shapes.
+
+Light to import: numpy and torch appear in annotations only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import attrs
+
+from mabe_core.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+Role = Literal["train", "validation", "test"]
+
+UNLABELLED = -1
+
+
+@attrs.frozen(eq=False)
+class PoseTracks:
+    """Keypoints as a pose reader finds them in one file.
+
+    points: float32 (frames, individuals, keypoints, 2 or 3), NaN where a point is missing.
+    confidence: float32 (frames, individuals, keypoints) in [0, 1], or None.
+    fps: frames a second, or None where the format does not tell.
+    """
+
+    points: NDArray[np.float32]
+    individuals: tuple[str, ...]
+    keypoints: tuple[str, ...]
+    confidence: NDArray[np.float32] | None = None
+    fps: float | None = None
+
+
+@attrs.frozen
+class Bout:
+    """One stretch of one behaviour, `start` inclusive and `stop` exclusive, in the annotation's unit.
+
+    agent and target are names of individuals, or "" where the format does not tell.
+    line: the line of the file it came from, from 1.
+    """
+
+    behaviour: str
+    start: float
+    stop: float
+    agent: str = ""
+    target: str = ""
+    line: int | None = None
+
+
+@attrs.frozen
+class Annotation:
+    """What a label reader finds in one file.
+
+    unit: whether times are frames (from 0) or seconds.
+    observed: stretches that somebody watched, (start, stop) in the same unit; inside them a frame
+        without a bout is background, outside them it is unlabelled. None: from the first frame to the last.
+    fps: frames a second that the file claims, or None.
+    """
+
+    bouts: tuple[Bout, ...]
+    unit: Literal["frames", "seconds"]
+    observed: tuple[tuple[float, float], ...] | None = None
+    fps: float | None = None
+
+
+@attrs.frozen(eq=False)
+class View:
+    """A recording seen by ordered individuals (agent first, then target), with its label track.
+
+    individuals: indices into the recording's individuals.
+    labels: int8 (frames, classes): 1, 0, or -1 for unlabelled.
+    """
+
+    individuals: tuple[int, ...]
+    labels: NDArray[np.int8]
+
+
+@attrs.frozen(eq=False)
+class Recording:
+    """One filmed session: keypoints of all individuals over time, and its views.
+
+    points: float32 (frames, individuals, keypoints, 2 or 3), NaN where missing.
+    confidence: float32 (frames, individuals, keypoints), or None.
+    fps: frames a second.
+    groups: what data is split by, such as {"subject": "m3", "lab": "x"}.
+    role: the part that the dataset itself gives this recording, where it gives one.
+    """
+
+    name: str
+    points: NDArray[np.float32]
+    fps: float
+    individuals: tuple[str, ...]
+    keypoints: tuple[str, ...]
+    views: tuple[View, ...]
+    confidence: NDArray[np.float32] | None = None
+    groups: Mapping[str, str] = attrs.field(factory=dict)
+    role: Role | None = None
+
+    @property
+    def frames(self) -> int:
+        return int(self.points.shape[0])
+
+
+@attrs.frozen(eq=False)
+class Dataset:
+    """What a dataset component builds.
+
+    classes: names in the order of the label track's columns.
+    exclusive: whether each labelled frame has exactly one class.
+    notes: what the import report tells besides its counts: repairs, what matched nothing, what lay outside.
+    """
+
+    recordings: tuple[Recording, ...]
+    classes: tuple[str, ...]
+    exclusive: bool = True
+    notes: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class DataAccess:
+    """Where a data name is looked up: folders, in order of preference."""
+
+    folders: tuple[Path, ...]
+
+    def find(self, name: str) -> Path:
+        """Return the folder or file of a data name.
+
+        Raises UserError that lists where it was looked for and what is there instead.
+        """
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise UserError(
+                f"data is named, never a path of one machine: {name!r}. Put the folder under --data-dir, "
+                "$MABE_DATA or ./data and name it relative to that."
+            )
+        for folder in self.folders:
+            if (folder / name).exists():
+                return folder / name
+        there = sorted(
+            {
+                entry.name
+                for folder in self.folders
+                if folder.is_dir()
+                for entry in folder.iterdir()
+                if entry.is_dir()
+            }
+        )
+        looked = ", ".join(str(folder) for folder in self.folders)
+        raise UserError(
+            f"no data named {name!r} under {looked}. Set --data-dir or $MABE_DATA to the folder that holds it"
+            + (f" (found there: {', '.join(there)})." if there else ".")
+        )
+
+
+@attrs.frozen
+class Segment:
+    """Frames [start, stop) of recording number `recording`, and the part they are used for."""
+
+    recording: int
+    start: int
+    stop: int
+    role: Role
+
+
+@attrs.frozen
+class Partition:
+    """What a split decides; `notice` is told beside every score that comes of it."""
+
+    segments: tuple[Segment, ...]
+    notice: str = ""
+
+    def of(self, role: Role) -> tuple[Segment, ...]:
+        """Return the segments of one part, in order."""
+        return tuple(segment for segment in self.segments if segment.role == role)
+
+
+@attrs.frozen
+class SplitContext:
+    """What a split may use: the frames that one window spans, and the experiment's seed."""
+
+    window_span: int
+    seed: int
+
+
+Splitter = Callable[[Sequence[Recording], SplitContext], Partition]
+
+
+@attrs.frozen
+class PoseLayout:
+    """What the points of a view are, for features and augmentations; agent first.
+
+    individuals, keypoints: names; dims: 2 or 3; fps: frames a second.
+    """
+
+    individuals: tuple[str, ...]
+    keypoints: tuple[str, ...]
+    dims: int
+    fps: float
+
+
+@attrs.frozen(eq=False)
+class Pose:
+    """What features and augmentations map: points, and columns derived from them.
+
+    points: (..., frames, individuals, keypoints, dims), NaN where missing. They end up as the first columns
+        of the model's input.
+    columns: further inputs by name, each (..., frames, width).
+    """
+
+    points: Tensor
+    columns: Mapping[str, Tensor] = attrs.field(factory=dict)
+
+
+class Feature(Protocol):
+    """A map from pose to pose that looks at most `context` frames to either side.
+
+    context None means that it looks at the whole recording.
+    """
+
+    context: int | None
+
+    def __call__(self, pose: Pose) -> Pose: ...
+
+
+Augmentation = Callable[[Pose], Pose]
+
+
+@attrs.frozen
+class DataShape:
+    """What a model's build needs to know of the data."""
+
+    input_dim: int
+    num_classes: int
+    class_names: tuple[str, ...]
+    sequence_length: int
+    frame_gap: int = 1
+    fps: float = 30.0
+    exclusive: bool = True
+    input_names: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class EncodingShape:
+    """What a positional encoding's build needs: widths of the model and of one head, and the window."""
+
+    model_dim: int
+    head_dim: int
+    sequence_length: int
+
+
+@attrs.frozen
+class LossContext:
+    """What a loss's build needs: the data's shape and the labelled training frames a class."""
+
+    data: DataShape
+    class_counts: tuple[int, ...]
+
+
+@attrs.frozen
+class ScheduleContext:
+    """What a scheduler's build needs; learning_rate is the optimizer's, the factor's unit."""
+
+    total_steps: int
+    steps_per_epoch: int
+    learning_rate: float
+
+
+@attrs.frozen(eq=False)
+class Evaluation:
+    """What a metric is computed from, pooled over all labelled frames.
+
+    confusion: int64 (classes, classes), rows truth, columns prediction.
+    loss: mean loss a labelled frame.
+    """
+
+    confusion: NDArray[np.int64]
+    loss: float
+    class_names: tuple[str, ...]

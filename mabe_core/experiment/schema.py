@@ -1,0 +1,117 @@
+"""What an experiment file may say: its sections, fields, defaults and helps.
+
+A field whose metadata has `identity: False` says where or how a run happens, not what is asked for; it is
+not part of the experiment id.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import attrs
+from attrs.validators import ge, gt, instance_of, matches_re, max_len, optional
+
+from mabe_core.specs import (
+    AugmentationSpec,
+    Component,
+    DatasetSpec,
+    FeatureSpec,
+    LossSpec,
+    MetricSpec,
+    ModelSpec,
+    OptimizerSpec,
+    SchedulerSpec,
+    SplitSpec,
+)
+
+
+def setting(help: str, *, identity: bool = True, **field: Any) -> Any:  # noqa: A002 - click's word for it
+    """Declare a field with its help; `identity=False` keeps it out of the experiment id."""
+    return attrs.field(metadata={"help": help, "identity": identity}, **field)
+
+
+@attrs.frozen(kw_only=True)
+class Data:
+    """What is learned from: recordings, how they are split, what becomes of them before the model."""
+
+    dataset: Component[DatasetSpec[Any]] = setting("where recordings and labels come from")
+    split: Component[SplitSpec[Any]] = setting(
+        "which recordings train and which validate", default=Component("given")
+    )
+    features: tuple[Component[FeatureSpec[Any]], ...] = setting(
+        "what is computed from the keypoints, in this order", default=()
+    )
+    augmentations: tuple[Component[AugmentationSpec[Any]], ...] = setting(
+        "random changes of the keypoints in training, in this order", default=()
+    )
+    sequence_length: int = setting("frames in a window", default=64, validator=gt(0))
+    frame_gap: int = setting("take every n-th frame of a recording", default=1, validator=gt(0))
+    input_dim: int | None = setting(
+        "columns that the model is given; checked against the data", default=None, validator=optional(gt(0))
+    )
+    num_classes: int | None = setting(
+        "number of classes; checked against the data", default=None, validator=optional(gt(0))
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Training:
+    """How long, in what portions and how exactly the model is trained."""
+
+    epochs: int = setting("passes over the training windows", default=10, validator=gt(0))
+    batch_size: int = setting("windows a step, over all devices together", default=16, validator=gt(0))
+    windows_per_epoch: int | None = setting(
+        "training windows drawn each epoch; by default as many as cover each frame once",
+        default=None,
+        validator=optional(gt(0)),
+    )
+    grad_clip: float | None = setting(
+        "largest norm of all gradients together", default=1.0, validator=optional(gt(0.0))
+    )
+    precision: Literal["auto", "float32", "float64"] = setting(
+        "number format of the model's arithmetic; auto is float32 on a CPU", default="auto"
+    )
+    monitor: str = setting("the score that decides which checkpoint is best", default="macro_f1")
+
+
+@attrs.frozen(kw_only=True)
+class Checkpoint:
+    """When checkpoints are kept; the best and the last always are."""
+
+    every_epochs: int | None = setting(
+        "keep one every so many epochs", default=5, identity=False, validator=optional(gt(0))
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Experiment:
+    """An experiment: what is asked for, whole."""
+
+    name: str = setting(
+        "the first part of the experiment id; lower case letters, digits, _ and -",
+        identity=False,
+        validator=[instance_of(str), max_len(64), matches_re(r"[a-z0-9][a-z0-9_-]*")],
+    )
+    description: str = setting("what it is for, for people", default="", identity=False)
+    plugins: tuple[str, ...] = setting(
+        "local plugin files, relative to this file", default=(), identity=False
+    )
+    seed: int = setting("what every random choice is drawn from", default=42, validator=ge(0))
+    data: Data = setting("what is learned from")
+    model: Component[ModelSpec[Any]] = setting("what is trained")
+    loss: Component[LossSpec[Any]] = setting("what is minimized", default=Component("cross_entropy"))
+    optimizer: Component[OptimizerSpec[Any]] = setting("how weights are updated", default=Component("adamw"))
+    scheduler: Component[SchedulerSpec[Any]] | None = setting(
+        "how the learning rate changes from step to step", default=None
+    )
+    training: Training = setting("how long and how exactly", factory=Training)
+    metrics: tuple[Component[MetricSpec[Any]], ...] = setting(
+        "the scores that are told", default=(Component("accuracy"), Component("f1"))
+    )
+    checkpoint: Checkpoint = setting("when checkpoints are kept", factory=Checkpoint, identity=False)
+    device: str = setting(
+        "auto (cuda if there is one), cpu, cuda or cuda:N",
+        default="auto",
+        identity=False,
+        validator=matches_re(r"auto|cpu|mps|cuda(:\d+)?"),
+    )

@@ -1,0 +1,150 @@
+"""Look-up of components by kind and name: where each came from, collisions, suggestions."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import attrs
+
+from mabe_core import hookspecs
+from mabe_core.errors import UserError, did_you_mean
+from mabe_core.specs import Spec
+
+
+@attrs.frozen
+class Kind:
+    """A kind of component: the hook that offers it and the spec class it is offered as."""
+
+    name: str
+    hook: str
+    spec: type[Spec[Any]]
+    help: str
+
+    @property
+    def label(self) -> str:
+        """The kind's name for people."""
+        return self.name.replace("_", " ")
+
+
+def _kinds() -> dict[str, Kind]:
+    kinds = {}
+    for hook, function in vars(hookspecs).items():
+        if hook.startswith("mabe_"):
+            (spec,) = typing.get_args(typing.get_type_hints(function)["return"])
+            spec_class = typing.get_origin(spec)
+            kinds[spec_class.kind] = Kind(spec_class.kind, hook, spec_class, spec_class.__doc__ or "")
+    return kinds
+
+
+KINDS: Mapping[str, Kind] = _kinds()
+
+
+@attrs.frozen
+class Origin:
+    """Where a plugin came from.
+
+    place: built in, an installed distribution, or one local file.
+    plugin: its name; distribution and version: of what installed it; sha256: of a local file's content.
+    """
+
+    plugin: str
+    module: str
+    place: Literal["built-in", "installed", "file"]
+    distribution: str | None = None
+    version: str | None = None
+    file: Path | None = None
+    sha256: str | None = None
+
+    def __str__(self) -> str:
+        if self.place == "file":
+            return f"file {self.file}"
+        return f"plugin {self.plugin} ({self.distribution} {self.version})"
+
+
+@attrs.frozen
+class Provided:
+    """A component that some plugin provides."""
+
+    spec: Spec[Any]
+    origin: Origin
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.spec.kind, self.spec.name
+
+
+@attrs.frozen
+class Broken:
+    """A plugin, or one hook of it, that could not be used, and why."""
+
+    origin: Origin
+    message: str
+    error: BaseException | None = attrs.field(default=None, repr=False, eq=False)
+
+    def __str__(self) -> str:
+        return f"{self.origin}: {self.message}"
+
+
+class Registry:
+    """The components of all plugins that were loaded."""
+
+    def __init__(self, provided: Iterable[Provided], broken: Sequence[Broken] = ()) -> None:
+        self.broken = tuple(broken)
+        self._offers: dict[tuple[str, str], list[Provided]] = {}
+        for offer in provided:
+            self._offers.setdefault(offer.key, []).append(offer)
+
+    def _standing(self, key: tuple[str, str]) -> list[Provided]:
+        """Return who is left for one key once replacements have taken the built-in's place."""
+        offers = self._offers[key]
+        replacing = [offer for offer in offers if offer.spec.replaces and offer.origin.place != "built-in"]
+        if not replacing:
+            return offers
+        return replacing + [
+            offer for offer in offers if offer not in replacing and offer.origin.place != "built-in"
+        ]
+
+    def names(self, kind: str) -> list[str]:
+        """Return the names of one kind, sorted."""
+        return sorted(name for of_kind, name in self._offers if of_kind == kind)
+
+    def all(self) -> list[Provided]:
+        """Return every component that can be had, by kind (in the order of the hooks) and name."""
+        order = list(KINDS)
+        standing = [offer for key in self._offers for offer in self._standing(key)]
+        return sorted(standing, key=lambda offer: (order.index(offer.spec.kind), offer.spec.name))
+
+    def collisions(self) -> list[tuple[Provided, ...]]:
+        """Return the components that more than one plugin offers under the same kind and name."""
+        return [tuple(left) for key in self._offers if len(left := self._standing(key)) > 1]
+
+    def find(self, kind: str, name: str) -> Provided:
+        """Return the component of that kind and name.
+
+        Raises UserError where there is none, naming the nearest and any plugin that could not be loaded,
+        or where several plugins offer it, naming them all.
+        """
+        if (kind, name) not in self._offers:
+            label = KINDS[kind].label
+            elsewhere = [other for other in KINDS if other != kind and (other, name) in self._offers]
+            hint = f" {name!r} is a {KINDS[elsewhere[0]].label}." if elsewhere else ""
+            hint = hint or did_you_mean(name, self.names(kind))
+            failed = "".join(f" Not loaded: {broken}." for broken in self.broken)
+            raise UserError(f"no {label} is named {name!r}.{hint}{failed}")
+        standing = self._standing((kind, name))
+        if len(standing) > 1:
+            raise UserError(collision_message(standing))
+        return standing[0]
+
+
+def collision_message(offers: Sequence[Provided]) -> str:
+    """Say who offers the same component, and what can be done."""
+    kind, name = offers[0].key
+    who = " and ".join(str(offer.origin) for offer in offers)
+    return (
+        f"{KINDS[kind].label} {name!r} is offered by {who}. "
+        "Uninstall one, rename one, or say `replaces=True` in the spec that is to shadow a built-in."
+    )
