@@ -62,7 +62,7 @@ class Spec(Generic[C]):
 
 @attrs.frozen(kw_only=True)
 class ModelSpec(Spec[C]):
-    """Maps (batch, frames, inputs) to scores (batch, frames, classes), or (stages, batch, frames, classes)."""
+    """Maps (batch, frames, inputs) to scores (batch, frames, classes), or one such a stage: (stages, batch, …)."""
 
     kind: ClassVar[str] = "model"
     build: Callable[[C, ex.DataShape], nn.Module]
@@ -70,7 +70,7 @@ class ModelSpec(Spec[C]):
 
 @attrs.frozen(kw_only=True)
 class PositionalEncodingSpec(Spec[C]):
-    """A module that offers `add(x)`, x (batch, frames, width), or `rotate(q, k)`, each (…, frames, head width)."""
+    """A module: `add(x)`, x (batch, frames, width) or `rotate(q, k)`, each (…, frames, head width)."""
 
     kind: ClassVar[str] = "positional_encoding"
     build: Callable[[C, ex.EncodingShape], nn.Module]
