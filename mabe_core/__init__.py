@@ -1,9 +1,14 @@
 """The public surface: what a plugin needs, and nothing heavy."""
 
-from mabe_core.errors import DataError, UserError
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mabe_core.errors import DataError, Location, Problem, UserError, did_you_mean
 from mabe_core.exchange import (
     UNLABELLED,
     Annotation,
+    Augmentation,
     Bout,
     DataAccess,
     Dataset,
@@ -17,9 +22,11 @@ from mabe_core.exchange import (
     PoseLayout,
     PoseTracks,
     Recording,
+    Role,
     ScheduleContext,
     Segment,
     SplitContext,
+    Splitter,
     View,
 )
 from mabe_core.hookspecs import hookimpl
@@ -40,9 +47,14 @@ from mabe_core.specs import (
     SplitSpec,
 )
 
+if TYPE_CHECKING:
+    from mabe_core.data.labels import LabelRules, LabelTrack, label_track
+    from mabe_core.data.report import ImportReport, import_report
+
 __all__ = [
     "UNLABELLED",
     "Annotation",
+    "Augmentation",
     "AugmentationSpec",
     "Bout",
     "Component",
@@ -55,7 +67,11 @@ __all__ = [
     "Evaluation",
     "Feature",
     "FeatureSpec",
+    "ImportReport",
     "LabelReaderSpec",
+    "LabelRules",
+    "LabelTrack",
+    "Location",
     "LossContext",
     "LossSpec",
     "MetricSpec",
@@ -68,13 +84,37 @@ __all__ = [
     "PoseTracks",
     "PositionalEncodingSpec",
     "PostProcessingSpec",
+    "Problem",
     "Recording",
+    "Role",
     "ScheduleContext",
     "SchedulerSpec",
     "Segment",
     "SplitContext",
     "SplitSpec",
+    "Splitter",
     "UserError",
     "View",
+    "did_you_mean",
     "hookimpl",
+    "import_report",
+    "label_track",
 ]
+
+# where the public names live that need numpy: found when they are first used
+_LAZY = {
+    "ImportReport": "mabe_core.data.report",
+    "LabelRules": "mabe_core.data.labels",
+    "LabelTrack": "mabe_core.data.labels",
+    "import_report": "mabe_core.data.report",
+    "label_track": "mabe_core.data.labels",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a heavy public name when it is first used (PEP 562)."""
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_LAZY[name]), name)

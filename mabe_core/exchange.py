@@ -30,6 +30,7 @@ class PoseTracks:
     points: float32 (frames, individuals, keypoints, 2 or 3), NaN where a point is missing.
     confidence: float32 (frames, individuals, keypoints) in [0, 1], or None.
     fps: frames a second, or None where the format does not tell.
+    notes: what the reader changed, for the import report.
     """
 
     points: NDArray[np.float32]
@@ -37,6 +38,7 @@ class PoseTracks:
     keypoints: tuple[str, ...]
     confidence: NDArray[np.float32] | None = None
     fps: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -63,12 +65,14 @@ class Annotation:
     observed: stretches that somebody watched, (start, stop) in the same unit; inside them a frame
         without a bout is background, outside them it is unlabelled. None: from the first frame to the last.
     fps: frames a second that the file claims, or None.
+    notes: what the reader repaired, counted, for the import report.
     """
 
     bouts: tuple[Bout, ...]
     unit: Literal["frames", "seconds"]
     observed: tuple[tuple[float, float], ...] | None = None
     fps: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 @attrs.frozen(eq=False)
@@ -183,10 +187,11 @@ class Partition:
 
 @attrs.frozen
 class SplitContext:
-    """What a split may use: the frames that one window spans, and the experiment's seed."""
+    """What a split may use: the frames that one window spans, the experiment's seed, names of the classes."""
 
     window_span: int
     seed: int
+    classes: tuple[str, ...] = ()
 
 
 Splitter = Callable[[Sequence[Recording], SplitContext], Partition]

@@ -62,7 +62,7 @@ class Spec(Generic[C]):
 
 @attrs.frozen(kw_only=True)
 class ModelSpec(Spec[C]):
-    """Maps (batch, frames, inputs) to scores (batch, frames, classes), or one such a stage: (stages, batch, …)."""
+    """Maps (batch, frames, inputs) to scores (batch, frames, classes), or such a stage: (stages, …)."""
 
     kind: ClassVar[str] = "model"
     build: Callable[[C, ex.DataShape], nn.Module]

@@ -1,0 +1,103 @@
+"""The command line: `mabe` and `mabe-run`; each command's module is imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from mabe_core.errors import MabeError
+
+COMMANDS = {
+    "run": "train an experiment here",
+    "list": "list the components that experiments can name",
+    "show": "show what a component can be told",
+    "runs": "list the experiments that were run here",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands cost nothing until they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"mabe_core.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            from mabe_core.errors import did_you_mean
+
+            ctx.fail(f"no command is named {args[0]!r}.{did_you_mean(args[0], list(COMMANDS))}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mabe-core", message="%(package)s %(version)s")
+def group() -> None:
+    """Train classifiers of animal behaviour from keypoints: one YAML file a try."""
+
+
+def main() -> None:
+    """Run `mabe`."""
+    _run(group, "mabe")
+
+
+def main_run() -> None:
+    """Run `mabe-run`, which is `mabe run`."""
+    from mabe_core.cli.run import command
+
+    _run(command, "mabe-run")
+
+
+def _run(command: click.Command, name: str) -> None:
+    """Run a command: 0 done, 2 the user's mistake, 1 a failure while running, 130 or 143 interrupted."""
+    try:
+        _check_versions()
+        code: Any = command.main(prog_name=name, standalone_mode=False)
+    except MabeError as error:
+        say_error(error)
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        code = 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def say_error(error: MabeError) -> None:
+    """Write an error to standard error, a line for each problem."""
+    for line in str(error).splitlines():
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
+
+
+def _check_versions() -> None:
+    import importlib.metadata
+
+    from packaging.version import Version
+
+    try:
+        torch = Version(importlib.metadata.version("torch"))
+    except importlib.metadata.PackageNotFoundError:
+        raise click.UsageError(
+            "mabe needs torch 2.10 or newer, and there is none: pip install torch"
+        ) from None
+    if torch < Version("2.10"):
+        raise click.UsageError(f"mabe needs torch 2.10 or newer, not {torch}: pip install -U torch")

@@ -1,0 +1,1 @@
+"""Runs on disk: experiment ids, run directories, checkpoints, records."""

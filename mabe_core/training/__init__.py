@@ -1,0 +1,1 @@
+"""Training: from an opened run to its last checkpoint. Importing the modules in here imports torch."""

@@ -1,0 +1,1 @@
+"""The built-in plugins; they use mabe_core's public surface alone."""

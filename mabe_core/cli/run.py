@@ -1,0 +1,115 @@
+"""`mabe run`, also `mabe-run`: train an experiment here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+import click
+
+from mabe_core.cli import options
+from mabe_core.errors import Problem, UserError
+from mabe_core.exchange import DataAccess
+from mabe_core.experiment import Document, Experiment, read_document, resolve, to_text
+from mabe_core.registry import Registry
+
+
+@click.command("run", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("experiment", type=click.Path(path_type=Path), required=False)
+@click.option("--resume", metavar="ID", help="go on with the run of this id, or of this beginning of one")
+@click.option(
+    "--set", "settings", metavar="KEY=VALUE", multiple=True, help="change a value of the experiment"
+)
+@options.plugin_files
+@options.runs_dir
+@options.data_dir
+@click.option("--fresh", is_flag=True, help="train again from the start; an earlier run is moved aside")
+@click.option("--dry-run", is_flag=True, help="print the complete experiment and its id, and train nothing")
+@click.option("--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N, whatever the experiment says")
+def command(
+    experiment: Path | None,
+    resume: str | None,
+    settings: tuple[str, ...],
+    plugin_files: tuple[Path, ...],
+    runs_dir: Path,
+    data_dir: Path | None,
+    fresh: bool,
+    dry_run: bool,
+    device: str | None,
+) -> None:
+    """Train the EXPERIMENT, a YAML file: what is missing of it, from its last checkpoint on."""
+    document = _document(experiment, resume, runs_dir, settings)
+    registry = options.registry((*document.plugin_files, *plugin_files))
+    asked = resolve(document, registry)
+    if device is not None:
+        asked = attrs.evolve(asked, device=device)
+    if dry_run:
+        from mabe_core.runs.identity import experiment_id
+
+        click.echo(f"# {experiment_id(asked, registry)}\n{to_text(asked)}", nl=False)
+        return
+    try:
+        _train(asked, registry, runs_dir, options.data_access(data_dir), resume=resume, fresh=fresh)
+    except UserError as error:
+        raise UserError(_located(problem, document) for problem in error.problems) from error
+
+
+def _document(
+    experiment: Path | None, resume: str | None, runs_dir: Path, settings: tuple[str, ...]
+) -> Document:
+    if (experiment is None) == (resume is None):
+        raise click.UsageError("name an EXPERIMENT file, or --resume an ID")
+    if resume is not None:
+        from mabe_core.runs.directory import find_run
+
+        if settings:
+            raise click.UsageError("--resume goes on with the same experiment, so --set cannot change it")
+        experiment = find_run(runs_dir, resume).experiment
+    assert experiment is not None
+    return read_document(experiment, settings)
+
+
+def _train(
+    experiment: Experiment,
+    registry: Registry,
+    runs_dir: Path,
+    access: DataAccess,
+    *,
+    resume: str | None,
+    fresh: bool,
+) -> None:
+    from mabe_core.reports.console import console
+    from mabe_core.reports.results import results
+    from mabe_core.runs.opening import open_run
+
+    opened = open_run(experiment, registry, runs_dir, access, fresh=fresh)
+    if resume is not None and not opened.run.id.startswith(resume):
+        raise UserError(
+            f"with the plugins installed now, this experiment is {opened.run.id}: a component has another "
+            f"version than the run {resume} was made with. Install that one, or run the experiment anew"
+        )
+    screen = console()
+    for note in opened.notes:
+        screen.print(f"note: {note}", style="yellow")
+    record = opened.record
+    if opened.state == "finished":
+        screen.print(f"{opened.run.id} is finished ({record.epochs} epochs); `--fresh` trains it again")
+    else:
+        going = "going on" if opened.state == "resumed" else "new"
+        screen.print(f"{opened.run.id} ({going}), in {opened.run.path}")
+        from mabe_core.reports.progress import ProgressDisplay
+        from mabe_core.training.run import train
+
+        with ProgressDisplay(screen, record.monitor) as display:
+            record = train(opened, display)
+    screen.print()
+    screen.print(results(opened.run, record))
+    screen.print(f"\nexperiment id  {opened.run.id}\ncheckpoints    {opened.run.checkpoints}")
+
+
+def _located(problem: Problem, document: Document) -> Problem:
+    """Add file and line to a problem that names a key of the experiment."""
+    if problem.location is not None or not problem.path:
+        return problem
+    keys = tuple(int(key) if key.isdigit() else key for key in problem.path.split("."))
+    return attrs.evolve(problem, location=document.location(keys))

@@ -1,0 +1,121 @@
+"""Turns a document into an experiment: components looked up, defaults filled in, all faults told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from cattrs import ClassValidationError, ForbiddenExtraKeysError, IterableValidationError
+from cattrs.errors import IterableValidationNote
+
+from mabe_core.errors import Problem, UserError, did_you_mean
+from mabe_core.experiment.converter import Unfit, strict_converter
+from mabe_core.experiment.document import Document
+from mabe_core.experiment.node import ValuePath, path_text
+from mabe_core.experiment.rules import own_words
+from mabe_core.experiment.schema import Experiment
+from mabe_core.experiment.sections import Section, sections
+from mabe_core.registry import Registry
+
+MOST_PROBLEMS = 20
+
+_converter = lru_cache(maxsize=4)(strict_converter)
+
+
+def resolve(document: Document, registry: Registry) -> Experiment:
+    """Return the experiment of a document.
+
+    Raises UserError with everything that is wrong, in the order of the lines.
+    """
+    problems = list(document.problems)
+    experiment = None
+    try:
+        experiment = _converter(registry).structure(document.tree, Experiment)
+    except (ClassValidationError, IterableValidationError) as error:
+        problems.extend(_Telling(document, registry).problems(error))
+    if problems or experiment is None:
+        raise UserError(_in_order(problems, document))
+    return experiment
+
+
+def _in_order(problems: Sequence[Problem], document: Document) -> list[Problem]:
+    """Sort by line, the experiment's own file first, and leave out what no screen can hold."""
+
+    def order(problem: Problem) -> tuple[bool, str, int]:
+        file = problem.location.file if problem.location else ""
+        line = problem.location.line if problem.location else None
+        return file != document.name, file, line or 0
+
+    ordered = sorted(dict.fromkeys(problems), key=order)
+    left_out = len(ordered) - MOST_PROBLEMS
+    if left_out > 0:
+        return [*ordered[:MOST_PROBLEMS], Problem(f"… and {left_out} more.")]
+    return ordered
+
+
+class _Telling:
+    """Says what cattrs found, in words and with lines."""
+
+    def __init__(self, document: Document, registry: Registry) -> None:
+        self._document = document
+        self._sections = sections(document.tree, registry)
+
+    def problems(self, error: BaseException) -> Iterator[Problem]:
+        """Yield the problems of a group of errors."""
+        for path, leaf in _leaves(error):
+            yield from self._told(path, leaf)
+
+    def _told(self, path: ValuePath, error: BaseException) -> Iterator[Problem]:
+        match error:
+            case ForbiddenExtraKeysError():
+                for key in error.extra_fields:
+                    yield self._unknown_key(path, key)
+            case KeyError():
+                yield self._missing_key(path)
+            case UserError():
+                for problem in error.problems:
+                    yield self._problem((*path, "name"), problem.message, shown=path)
+            case Unfit():
+                yield self._problem((*path, *error.at), str(error), shown=path)
+            case ValueError() | TypeError():
+                yield self._problem(path, own_words(error))
+            case _:
+                raise error
+
+    def _problem(self, path: ValuePath, message: str, shown: ValuePath | None = None) -> Problem:
+        by_default = "" if self._document.written(shown or path) else " It is the default."
+        return Problem(message + by_default, self._document.location(path), path_text(shown or path))
+
+    def _missing_key(self, path: ValuePath) -> Problem:
+        *holder, key = path
+        section = self._section(tuple(holder))
+        said = section.help(str(key)) if section else ""
+        message = f"`{key}` is missing: {said}." if said else f"`{key}` is missing."
+        return Problem(message, self._document.key_location(tuple(holder)), path_text(tuple(holder)))
+
+    def _unknown_key(self, path: ValuePath, key: str) -> Problem:
+        section = self._section(path)
+        valid = list(section.keys) if section else []
+        elsewhere = [other for other in self._sections if other is not section and key in other.keys]
+        title = section.title if section else path_text(path)
+        if elsewhere and key != "name":
+            message = f"`{key}` is a key of {elsewhere[0].title}, not of {title}."
+        else:
+            message = f"there is no key `{key}` in {title}.{did_you_mean(key, valid)}"
+        return Problem(message, self._document.key_location((*path, key)), path_text((*path, key)))
+
+    def _section(self, path: ValuePath) -> Section | None:
+        return next((section for section in self._sections if section.path == path), None)
+
+
+def _leaves(error: BaseException, path: ValuePath = ()) -> Iterator[tuple[ValuePath, BaseException]]:
+    """Yield the single errors of cattrs' groups, each with the path of the value it is about."""
+    if not isinstance(error, ClassValidationError | IterableValidationError):
+        yield path, error
+        return
+    noted, bare = error.group_exceptions()
+    for inner, note in noted:
+        step = note.index if isinstance(note, IterableValidationNote) else note.name
+        yield from _leaves(inner, (*path, step))
+    for inner in bare:
+        yield from _leaves(inner, path)

@@ -1,0 +1,62 @@
+"""Writes an experiment out: as a plain tree, as what its id is made of, and as YAML that reads back alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from mabe_core.experiment.fields import plain
+from mabe_core.experiment.scalars import TAGS
+from mabe_core.experiment.schema import Experiment
+
+
+def to_tree(experiment: Experiment) -> dict[str, Any]:
+    """Return the experiment as maps, lists and scalars, with all defaults filled in."""
+    tree: dict[str, Any] = plain(experiment)
+    return tree
+
+
+def identity_tree(experiment: Experiment) -> dict[str, Any]:
+    """Return what `to_tree` does, less the fields that are not part of what is asked for."""
+    tree: dict[str, Any] = plain(experiment, keep=lambda field: field.metadata.get("identity", True))
+    return tree
+
+
+def to_text(experiment: Experiment) -> str:
+    """Return the experiment as YAML, which YAML 1.1 and 1.2 read alike."""
+    return tree_text(to_tree(experiment))
+
+
+def tree_text(tree: Any) -> str:
+    """Return a plain tree as YAML."""
+    text: str = yaml.dump(
+        tree, Dumper=_Dumper, sort_keys=False, default_flow_style=False, allow_unicode=True, width=1 << 20
+    )
+    return text
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes whatever either version of YAML would take for something else than text."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, indentless=False)
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None
+    lines = text.split("\n")
+    if not all(line.isprintable() for line in lines):
+        style = '"'
+    elif len(lines) > 1:
+        folds = any(line != line.strip() for line in lines) or not lines[0]
+        style = '"' if folds else "|"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+for _name, _pattern in TAGS.items():
+    _Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", _pattern, None)

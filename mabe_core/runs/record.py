@@ -1,0 +1,171 @@
+"""The record: what came of an experiment, and what made it."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import attrs
+
+from mabe_core.registry import Origin, Provided
+from mabe_core.runs.directory import RunDirectory
+from mabe_core.runs.files import read_json, write_json
+
+State = Literal["running", "interrupted", "failed", "finished"]
+
+# what a result depends on, beside the plugins
+SOFTWARE = ("mabe-core", "torch", "numpy", "safetensors")
+
+
+@attrs.define(kw_only=True)
+class Record:
+    """What `record.json` holds.
+
+    auto: what each `auto` of the experiment became. data: SHA-256 of each file that was read.
+    components: who provides each component, with the hashes of its sources. attempts: times it was started.
+    """
+
+    id: str
+    state: State
+    started: str
+    updated: str
+    attempts: int = 1
+    epoch: int = 0
+    epochs: int = 0
+    step: int = 0
+    monitor: str = ""
+    best: float | None = None
+    notice: str = ""
+    failure: str = ""
+    auto: dict[str, Any] = attrs.field(factory=dict)
+    data: dict[str, str] = attrs.field(factory=dict)
+    report: dict[str, Any] = attrs.field(factory=dict)
+    components: list[dict[str, Any]] = attrs.field(factory=list)
+    software: dict[str, str] = attrs.field(factory=dict)
+    machine: dict[str, Any] = attrs.field(factory=dict)
+    git: dict[str, Any] | None = None
+
+    def save(self, run: RunDirectory) -> None:
+        """Write it, with the time of this change."""
+        self.updated = now()
+        write_json(run.record, attrs.asdict(self))
+
+
+def read_record(run: RunDirectory) -> Record | None:
+    """Return a run's record, or None where there is none that can be read."""
+    found = read_json(run.record)
+    if not isinstance(found, dict) or not {"id", "state", "started", "updated"} <= set(found):
+        return None
+    known = {field.name for field in attrs.fields(Record)}
+    return Record(**{name: value for name, value in found.items() if name in known})
+
+
+def now() -> str:
+    """Return the time with its zone, to the second."""
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def software() -> dict[str, str]:
+    """Return the versions that results depend on."""
+    versions = {"python": platform.python_version()}
+    for name in SOFTWARE:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions
+
+
+def machine() -> dict[str, Any]:
+    """Return what machine this is."""
+    return {
+        "host": platform.node(),
+        "system": f"{platform.system()} {platform.release()}",
+        "processor": platform.machine(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+    }
+
+
+def git_revision(folder: Path) -> dict[str, Any] | None:
+    """Return the commit of the checkout a folder is in and whether it was changed, or None."""
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(folder), *words], capture_output=True, text=True, check=False, timeout=10
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    commit = git("rev-parse", "HEAD")
+    return {"commit": commit, "changed": bool(git("status", "--porcelain"))} if commit else None
+
+
+def describe_components(offers: Iterable[Provided]) -> list[dict[str, Any]]:
+    """Return who provides each component, its version, and the hash of each of its source files."""
+    return [
+        {
+            "kind": offer.spec.kind,
+            "name": offer.spec.name,
+            "version": offer.spec.version,
+            "plugin": offer.origin.plugin,
+            "place": offer.origin.place,
+            "distribution": offer.origin.distribution,
+            "distribution_version": offer.origin.version,
+            "sources": source_hashes(offer.origin),
+        }
+        for offer in offers
+    ]
+
+
+def source_hashes(origin: Origin) -> dict[str, str]:
+    """Return the SHA-256 of each Python file of a plugin, by its name within the plugin."""
+    if origin.file is not None:
+        return {origin.file.name: str(origin.sha256)}
+    spec = importlib.util.find_spec(origin.module)
+    assert spec is not None
+    assert spec.origin is not None, "the plugin was imported from a file"
+    source = Path(spec.origin)
+    folder = source.parent
+    files = sorted(folder.rglob("*.py")) if spec.submodule_search_locations else [source]
+    return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def software_changes(before: Record, after: Mapping[str, str], components: list[dict[str, Any]]) -> list[str]:
+    """Return in words how the software differs from what a run was begun with."""
+    told = [
+        f"{name} is {after.get(name, 'absent')}, was {before.software.get(name, 'absent')}"
+        for name in sorted({*before.software, *after})
+        if before.software.get(name) != after.get(name)
+    ]
+    known = {(item["kind"], item["name"]): item["sources"] for item in before.components}
+    for item in components:
+        was = known.get((item["kind"], item["name"]))
+        if was is not None and was != item["sources"]:
+            files = sorted(
+                name for name in {*was, *item["sources"]} if was.get(name) != item["sources"].get(name)
+            )
+            told.append(f"{item['kind']} {item['name']} has other source in {', '.join(files)}")
+    return told
+
+
+def data_changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """Return in words which data files differ."""
+    told = []
+    for name in sorted({*before, *after}):
+        if name not in after:
+            told.append(f"{name} is gone")
+        elif name not in before:
+            told.append(f"{name} is new")
+        elif before[name] != after[name]:
+            told.append(f"{name} has other content")
+    return told

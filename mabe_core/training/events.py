@@ -1,0 +1,60 @@
+"""What a run tells while it goes on: plain values, so that they can also come from another machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen
+class DataRead:
+    """The recordings were read; lines of the import report, and what is told beside every score."""
+
+    report: tuple[str, ...]
+    notice: str
+
+
+@attrs.frozen
+class Began:
+    """Training begins, at a step (0 for a new run)."""
+
+    parameters: int
+    epochs: int
+    steps_per_epoch: int
+    step: int
+    auto: Mapping[str, Any]
+
+
+@attrs.frozen
+class Stepped:
+    """Training has come this far; sent a few times a second."""
+
+    epoch: int
+    step: int
+    loss: float
+
+
+@attrs.frozen
+class EpochEnded:
+    """An epoch was trained and validated; the line of metrics.jsonl."""
+
+    metrics: Mapping[str, Any]
+    best: bool
+
+
+@attrs.frozen
+class Saved:
+    """A checkpoint is on disk."""
+
+    checkpoint: str
+    why: str
+
+
+Event = DataRead | Began | Stepped | EpochEnded | Saved
+Observer = Callable[[Event], None]
+
+
+def unobserved(_: Event) -> None:
+    """Take no notice."""

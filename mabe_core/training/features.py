@@ -1,0 +1,76 @@
+"""Features in their order: once a recording, or inside the step after augmentation."""
+
+from __future__ import annotations
+
+import attrs
+import torch
+from torch import Tensor
+
+from mabe_core.exchange import Augmentation, Feature, Pose, PoseLayout
+from mabe_core.experiment.schema import Data
+
+
+@attrs.frozen
+class FeaturePipeline:
+    """The features of an experiment for one layout of keypoints.
+
+    whole: features that need the whole recording, and those before them, run once a recording.
+    local: the others; with augmentation they run inside the step.
+    """
+
+    layout: PoseLayout
+    whole_features: tuple[Feature, ...]
+    local_features: tuple[Feature, ...]
+    augmentations: tuple[Augmentation, ...]
+
+    @classmethod
+    def build(cls, data: Data, layout: PoseLayout) -> FeaturePipeline:
+        """Build features and augmentations for one layout."""
+        features = [component.build(layout) for component in data.features]
+        whole = max(
+            (place + 1 for place, feature in enumerate(features) if feature.context is None), default=0
+        )
+        return cls(
+            layout,
+            tuple(features[:whole]),
+            tuple(features[whole:]),
+            tuple(component.build(layout) for component in data.augmentations),
+        )
+
+    @property
+    def context(self) -> int:
+        """Frames to either side that the local features look at, together."""
+        return sum(feature.context or 0 for feature in self.local_features)
+
+    def whole(self, pose: Pose) -> Pose:
+        """Run what needs a whole recording."""
+        for feature in self.whole_features:
+            pose = feature(pose)
+        return pose
+
+    def augment(self, pose: Pose) -> Pose:
+        """Change a batch of windows at random."""
+        for augmentation in self.augmentations:
+            pose = augmentation(pose)
+        return pose
+
+    def local(self, pose: Pose) -> Pose:
+        """Run what looks at near frames only."""
+        for feature in self.local_features:
+            pose = feature(pose)
+        return pose
+
+    def columns(self, pose: Pose) -> tuple[Tensor, tuple[str, ...]]:
+        """Return the model's inputs (…, frames, inputs), points first, and a name for each column.
+
+        Individuals are told by their place in the view, since their names differ between recordings.
+        """
+        names = [
+            f"{place}.{keypoint}.{axis}"
+            for place in range(1, len(self.layout.individuals) + 1)
+            for keypoint in self.layout.keypoints
+            for axis in "xyz"[: self.layout.dims]
+        ]
+        for name, column in pose.columns.items():
+            names += [f"{name}.{number}" for number in range(1, column.shape[-1] + 1)]
+        return torch.cat([pose.points.flatten(-3), *pose.columns.values()], dim=-1), tuple(names)

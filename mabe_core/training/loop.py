@@ -1,0 +1,166 @@
+"""The loop: epochs of steps, validation, checkpoints; it does not know how a step is executed."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import torch
+from torch import Tensor, nn
+
+from mabe_core.errors import RunError
+from mabe_core.training.events import EpochEnded, Observer, Stepped
+from mabe_core.training.inputs import TrainingData
+from mabe_core.training.interruption import Interrupted, StopRequest
+from mabe_core.training.parts import Parts, scores
+from mabe_core.training.state import Progress
+from mabe_core.training.validation import validate
+
+# seconds between two looks at the running loss; each is a wait for the device
+LOOK_EVERY = 0.25
+
+# saves a checkpoint, given the line of the epoch that just ended (None in mid-epoch) and whether it is best
+Save = Callable[[dict[str, Any] | None, bool], None]
+
+
+def epoch_order(windows: int, take: int, seed: int, epoch: int) -> Tensor:
+    """Return int64 (take,) window numbers of one epoch, drawn without replacement as far as they last.
+
+    The order follows from seed and epoch alone, so that a resumed run goes on in the same order.
+    """
+    digest = hashlib.sha256(f"epoch order {seed} {epoch}".encode()).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+    rounds = [torch.randperm(windows, generator=generator) for _ in range(-(-take // windows))]
+    return torch.cat(rounds)[:take]
+
+
+@attrs.define(eq=False)
+class PlainStep:
+    """One optimizer step on one batch of window starts, called as it stands."""
+
+    parts: Parts
+    data: TrainingData
+    grad_clip: float | None
+    parameters: list[nn.Parameter] = attrs.field(init=False)
+    rates: list[float] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.parameters = [p for group in self.parts.optimizer.param_groups for p in group["params"]]
+        self.rates = [
+            float(group.setdefault("initial_lr", group["lr"])) for group in self.parts.optimizer.param_groups
+        ]
+
+    def __call__(self, starts: Tensor, step: int) -> Tensor:
+        """Do step number `step` (from 0); return its loss, a tensor on the device."""
+        factor = self.parts.factor(step)
+        for group, rate in zip(self.parts.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * factor
+        inputs, targets = self.data.train(starts)
+        loss = self.parts.loss(self.parts.model(inputs), targets)
+        self.parts.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's own annotation is missing
+        if self.grad_clip is not None:
+            nn.utils.clip_grad_norm_(self.parameters, self.grad_clip)
+        self.parts.optimizer.step()
+        return loss.detach()
+
+
+@attrs.frozen(eq=False)
+class Loop:
+    """Trains from wherever `progress` stands to the last epoch."""
+
+    parts: Parts
+    data: TrainingData
+    progress: Progress
+    seed: int
+    grad_clip: float | None
+    monitor: str
+    observe: Observer
+    save: Save
+    stop: StopRequest
+
+    def run(self) -> None:
+        """Train, validate and save, epoch by epoch.
+
+        Raises Interrupted once a stop was asked for and the state is saved, RunError where the loss is not
+        finite.
+        """
+        schedule = self.parts.schedule
+        step = PlainStep(self.parts, self.data, self.grad_clip)
+        self.parts.model.train()
+        while self.progress.step < schedule.total_steps:
+            epoch = self.progress.step // schedule.steps_per_epoch
+            began, first = time.monotonic(), self.progress.step
+            self._train_epoch(step, epoch)
+            seconds = time.monotonic() - began
+            self._end_epoch(epoch + 1, (self.progress.step - first) / seconds, seconds)
+
+    def _train_epoch(self, step: PlainStep, epoch: int) -> None:
+        schedule, progress, stop = self.parts.schedule, self.progress, self.stop
+        order = epoch_order(len(self.data.train_starts), schedule.windows_per_epoch, self.seed, epoch)
+        starts = self.data.train_starts[order].to(progress.loss_sum.device)
+        first = epoch * schedule.steps_per_epoch
+        last = first + schedule.steps_per_epoch
+        size = schedule.batch_size
+        look = time.monotonic() + LOOK_EVERY
+        while progress.step < last:
+            place = (progress.step - first) * size
+            progress.loss_sum += step(starts[place : place + size], progress.step)
+            progress.step += 1
+            if stop.signum is not None:
+                self._stop(stop.signum, epoch)
+            if time.monotonic() >= look:
+                self._look(epoch, progress.step - first)
+                look = time.monotonic() + LOOK_EVERY
+
+    def _look(self, epoch: int, steps: int) -> float:
+        loss = self.progress.loss_sum.item() / steps
+        if not math.isfinite(loss):
+            raise RunError(
+                f"the loss became {loss} in epoch {epoch + 1}, at or before step {self.progress.step}. "
+                "Try a smaller learning rate or grad_clip; the last checkpoint is from before"
+            )
+        self.observe(Stepped(epoch + 1, self.progress.step, loss))
+        return loss
+
+    def _stop(self, signum: int, epoch: int) -> None:
+        if self.progress.step < (epoch + 1) * self.parts.schedule.steps_per_epoch:
+            self.save(None, False)
+            raise Interrupted(signum, f"stopped in epoch {epoch + 1} at step {self.progress.step}, and saved")
+
+    def _end_epoch(self, epoch: int, speed: float, seconds: float) -> None:
+        progress = self.progress
+        train_loss = self._look(epoch - 1, self.parts.schedule.steps_per_epoch)
+        rate = self.parts.optimizer.param_groups[0]["lr"]
+        evaluation = validate(self.parts.model, self.parts.loss, self.data)
+        values = scores(self.parts, evaluation)
+        if self.monitor not in values:
+            raise RunError(f"no metric gives the score {self.monitor!r}; there are: {', '.join(values)}")
+        progress.loss_sum.zero_()
+        best = self._is_best(values[self.monitor])
+        if best:
+            progress.best = {"score": values[self.monitor], "epoch": epoch, "step": progress.step}
+        line = {
+            "epoch": epoch,
+            "step": progress.step,
+            "train_loss": train_loss,
+            "learning_rate": rate,
+            **{f"val_{name}": value for name, value in values.items()},
+            "confusion": evaluation.confusion.tolist(),
+            "seconds": round(seconds, 3),
+            "steps_per_second": round(speed, 3),
+        }
+        self.save(line, best)
+        self.observe(EpochEnded(line, best))
+        if self.stop.signum is not None and progress.step < self.parts.schedule.total_steps:
+            raise Interrupted(self.stop.signum, f"stopped after epoch {epoch}, and saved")
+
+    def _is_best(self, score: float) -> bool:
+        if self.progress.best is None:
+            return True
+        before: float = self.progress.best["score"]
+        return score < before if self.monitor in self.parts.lower_is_better else score > before

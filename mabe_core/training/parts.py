@@ -1,0 +1,112 @@
+"""The parts of one training: model, loss, optimizer, schedule and metrics, built from an experiment."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from mabe_core.errors import Problem, UserError
+from mabe_core.exchange import Evaluation, LossContext, ScheduleContext
+from mabe_core.experiment import Experiment
+from mabe_core.training.inputs import TrainingData
+
+LossFunction = Callable[[Tensor, Tensor], Tensor]
+
+
+@attrs.frozen
+class Schedule:
+    """How many steps there are; the last of an epoch may be smaller."""
+
+    epochs: int
+    windows_per_epoch: int
+    batch_size: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-self.windows_per_epoch // self.batch_size)
+
+    @property
+    def total_steps(self) -> int:
+        return self.epochs * self.steps_per_epoch
+
+
+@attrs.frozen(eq=False)
+class Parts:
+    """Everything that one step and one validation use."""
+
+    model: nn.Module
+    loss: LossFunction
+    optimizer: Optimizer
+    factor: Callable[[int], float]
+    metrics: tuple[Callable[[Evaluation], Mapping[str, float]], ...]
+    lower_is_better: frozenset[str]
+    schedule: Schedule
+
+
+def build_parts(
+    experiment: Experiment, data: TrainingData, *, dtype: torch.dtype, device: torch.device
+) -> Parts:
+    """Build the parts, drawing the first weights from the experiment's seed."""
+    seed_everything(experiment.seed)
+    model: nn.Module = experiment.model.build(data.shape)
+    model.to(device=device, dtype=dtype)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise UserError(Problem(f"{experiment.model.name} has no parameters to train", path="model"))
+    loss = experiment.loss.build(LossContext(data.shape, data.class_counts))
+    if isinstance(loss, nn.Module):
+        loss.to(device=device, dtype=dtype)
+    optimizer: Optimizer = experiment.optimizer.build(
+        [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    )
+    training = experiment.training
+    once_each = -(-data.frames // experiment.data.sequence_length)
+    schedule = Schedule(training.epochs, training.windows_per_epoch or once_each, training.batch_size)
+    return Parts(
+        model=model,
+        loss=loss,
+        optimizer=optimizer,
+        factor=_factor(experiment, optimizer, schedule),
+        metrics=tuple(component.build(data.shape) for component in experiment.metrics),
+        lower_is_better=frozenset(
+            name
+            for component in experiment.metrics
+            if component.spec
+            for name in component.spec.lower_is_better
+        )
+        | {"loss"},
+        schedule=schedule,
+    )
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the generators of Python, NumPy and torch."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def _factor(experiment: Experiment, optimizer: Optimizer, schedule: Schedule) -> Callable[[int], float]:
+    if experiment.scheduler is None:
+        return lambda _: 1.0
+    context = ScheduleContext(
+        total_steps=schedule.total_steps,
+        steps_per_epoch=schedule.steps_per_epoch,
+        learning_rate=float(optimizer.param_groups[0]["lr"]),
+    )
+    factor: Callable[[int], float] = experiment.scheduler.build(context)
+    return factor
+
+
+def scores(parts: Parts, evaluation: Evaluation) -> dict[str, Any]:
+    """Return the loss and every metric by name."""
+    values: dict[str, Any] = {"loss": evaluation.loss}
+    for metric in parts.metrics:
+        values.update(metric(evaluation))
+    return values

@@ -1,0 +1,108 @@
+"""Everything that decides the next step, to and from a checkpoint."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import attrs
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from mabe_core.runs.checkpoints import Checkpoint
+from mabe_core.training.parts import Parts
+
+
+@attrs.define(eq=False)
+class Progress:
+    """How far a training has come.
+
+    step: optimizer steps done. loss_sum: of this epoch's steps so far, on the device.
+    best: the best score, its checkpoint and epoch.
+    """
+
+    step: int
+    loss_sum: Tensor
+    best: dict[str, Any] | None = None
+
+
+def capture(parts: Parts, progress: Progress) -> Checkpoint:
+    """Copy everything off the device."""
+    training: dict[str, Tensor] = {"progress.loss_sum": _copy(progress.loss_sum), **_generators()}
+    optimizer = parts.optimizer.state_dict()
+    plain: dict[str, dict[str, Any]] = {}
+    for index, entries in optimizer["state"].items():
+        for key, value in entries.items():
+            if isinstance(value, Tensor):
+                training[f"optimizer.{index}.{key}"] = _copy(value)
+            else:
+                plain.setdefault(str(index), {})[key] = value
+    return Checkpoint(
+        model={name: _copy(tensor) for name, tensor in parts.model.state_dict().items()},
+        training=training,
+        state={
+            "step": progress.step,
+            "epoch": progress.step // parts.schedule.steps_per_epoch,
+            "steps_per_epoch": parts.schedule.steps_per_epoch,
+            "best": progress.best,
+            "optimizer": {"param_groups": optimizer["param_groups"], "state": plain},
+        },
+    )
+
+
+def restore(parts: Parts, progress: Progress, checkpoint: Checkpoint) -> None:
+    """Put everything back as it was captured."""
+    parts.model.load_state_dict(dict(checkpoint.model))
+    saved = checkpoint.state["optimizer"]
+    state: dict[int, dict[str, Any]] = {int(index): dict(values) for index, values in saved["state"].items()}
+    for name, tensor in checkpoint.training.items():
+        if name.startswith("optimizer."):
+            _, index, key = name.split(".", 2)
+            state.setdefault(int(index), {})[key] = tensor
+    _load_optimizer(parts.optimizer, {"state": state, "param_groups": saved["param_groups"]})
+    progress.step = int(checkpoint.state["step"])
+    progress.best = checkpoint.state["best"]
+    progress.loss_sum.copy_(checkpoint.training["progress.loss_sum"])
+    _restore_generators(checkpoint)
+
+
+def _load_optimizer(optimizer: Optimizer, saved: dict[str, Any]) -> None:
+    for group in saved["param_groups"]:
+        # JSON knows lists where optimizers have tuples
+        group.update({key: tuple(value) for key, value in group.items() if key == "betas"})
+    optimizer.load_state_dict(saved)
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    return tensor.detach().to("cpu", copy=True).contiguous()
+
+
+def _generators() -> dict[str, Tensor]:
+    version, words, gauss = random.getstate()
+    numpy_state: dict[str, Any] = np.random.get_state(legacy=False)
+    tensors = {
+        "generator.python": torch.tensor([version, *words], dtype=torch.int64),
+        "generator.python_gauss": torch.tensor([torch.nan if gauss is None else gauss], dtype=torch.float64),
+        "generator.numpy": torch.from_numpy(numpy_state["state"]["key"].astype(np.int64)),
+        "generator.numpy_place": torch.tensor([numpy_state["state"]["pos"], numpy_state["has_gauss"]]),
+        "generator.numpy_gauss": torch.tensor([numpy_state["gauss"]], dtype=torch.float64),
+        "generator.torch": torch.get_rng_state(),
+    }
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        tensors["generator.cuda"] = torch.cuda.get_rng_state()
+    return tensors
+
+
+def _restore_generators(checkpoint: Checkpoint) -> None:
+    saved = checkpoint.training
+    version, *words = saved["generator.python"].tolist()
+    gauss = saved["generator.python_gauss"].item()
+    random.setstate((version, tuple(words), None if np.isnan(gauss) else gauss))
+    place, has_gauss = saved["generator.numpy_place"].tolist()
+    key = saved["generator.numpy"].numpy().astype(np.uint32)
+    np.random.set_state(("MT19937", key, place, has_gauss, saved["generator.numpy_gauss"].item()))
+    torch.set_rng_state(saved["generator.torch"])
+    if "generator.cuda" in saved and torch.cuda.is_available():
+        torch.cuda.set_rng_state(saved["generator.cuda"])

@@ -1,0 +1,66 @@
+"""Validation: one count matrix on the device, read once an epoch."""
+
+from __future__ import annotations
+
+import attrs
+import torch
+from torch import Tensor, nn
+
+from mabe_core.exchange import Evaluation
+from mabe_core.training.inputs import TrainingData
+from mabe_core.training.parts import LossFunction
+
+# windows scored at once: large enough to keep a device busy, small enough for a laptop's memory
+BATCH = 256
+
+
+@attrs.define(eq=False)
+class ConfusionCounts:
+    """Counts int64 of (truth, prediction) over labelled frames, without a wait for the device."""
+
+    classes: int
+    counts: Tensor
+
+    @classmethod
+    def empty(cls, classes: int, device: torch.device) -> ConfusionCounts:
+        """Return zero counts; the last bin takes what is unlabelled."""
+        return cls(classes, torch.zeros(classes * classes + 1, dtype=torch.int64, device=device))
+
+    def add(self, truth: Tensor, predicted: Tensor) -> None:
+        """Count frames; truth -1 where unlabelled."""
+        bins = torch.where(truth < 0, self.classes * self.classes, truth * self.classes + predicted).flatten()
+        self.counts.index_add_(0, bins, torch.ones_like(bins))
+
+    def matrix(self) -> Tensor:
+        """Return (classes, classes) on the CPU, rows truth."""
+        return self.counts[:-1].cpu().view(self.classes, self.classes)
+
+
+@torch.no_grad()
+def validate(model: nn.Module, loss: LossFunction, data: TrainingData) -> Evaluation:
+    """Score each validation frame once.
+
+    The loss is the mean over batches of the loss function, each weighted by its labelled frames.
+    """
+    was_training = model.training
+    model.eval()
+    device = data.validation_starts.device
+    confusion = ConfusionCounts.empty(data.shape.num_classes, device)
+    loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+    frames = torch.zeros((), dtype=torch.float64, device=device)
+    for first in range(0, len(data.validation_starts), BATCH):
+        inputs, targets = data.validation(data.validation_starts[first : first + BATCH])
+        targets = targets.masked_fill(~data.validation_counts[first : first + BATCH], -1)
+        scores = model(inputs)
+        labelled = (targets >= 0).sum()
+        # a batch without a labelled frame has no mean: count it as nothing
+        loss_sum += torch.where(labelled > 0, loss(scores, targets).double() * labelled, 0.0)
+        frames += labelled
+        last_stage = scores[-1] if scores.dim() == 4 else scores
+        confusion.add(targets, last_stage.argmax(-1))
+    model.train(was_training)
+    return Evaluation(
+        confusion=confusion.matrix().numpy(),
+        loss=float(loss_sum / frames.clamp(min=1)),
+        class_names=data.shape.class_names,
+    )

@@ -1,0 +1,156 @@
+"""Reads the paired files of a folder into recordings, and tells what had to be done to them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from mabe_core import (
+    Annotation,
+    DataAccess,
+    DataError,
+    Dataset,
+    LabelRules,
+    LabelTrack,
+    PoseTracks,
+    Problem,
+    Recording,
+    UserError,
+    View,
+    did_you_mean,
+    label_track,
+)
+from mabe_plugins.pose_files.agreement import agreed_fps, check_subjects, chosen
+from mabe_plugins.pose_files.pairing import FoundPair, find_pairs
+
+if TYPE_CHECKING:
+    from mabe_plugins.pose_files import PoseFilesConfig
+
+SHOWN = 20
+
+
+@attrs.frozen(eq=False)
+class _Read:
+    """One recording as it was read."""
+
+    pair: FoundPair
+    recording: Recording
+    track: LabelTrack
+    behaviours: Counter[str]
+    notes: tuple[str, ...]
+
+
+def read_dataset(config: PoseFilesConfig, access: DataAccess) -> Dataset:
+    """Read every pair; raises DataError with the problems of all files."""
+    pairs, notes = find_pairs(config, access.find(config.folder))
+    read_pose: Callable[[Path], PoseTracks] = config.pose.build()
+    read_labels: Callable[[Path], Annotation] = config.labels.build()
+    found: list[_Read] = []
+    faults: list[UserError] = []
+    for pair in pairs:
+        try:
+            first = found[0].recording if found else None
+            found.append(_read(pair, config, read_pose, read_labels, first))
+        except DataError as error:
+            faults.append(error)
+        except OSError as error:
+            faults.append(DataError.at(error.filename or pair.pose, f"cannot be read: {error.strerror}."))
+    if faults:
+        problems = [problem for fault in faults for problem in fault.problems]
+        if len(problems) > SHOWN:
+            rest = Problem(f"… and {len(problems) - SHOWN} more problems in these files.")
+            problems = [*problems[:SHOWN], rest]
+        raise DataError(problems)
+    _check_words(config, found)
+    return Dataset(
+        recordings=tuple(read.recording for read in found),
+        classes=config.all_classes,
+        exclusive=True,
+        notes=(*notes, *_repairs(config, found)),
+    )
+
+
+def _read(
+    pair: FoundPair,
+    config: PoseFilesConfig,
+    read_pose: Callable[[Path], PoseTracks],
+    read_labels: Callable[[Path], Annotation],
+    first: Recording | None,
+) -> _Read:
+    pose = read_pose(pair.pose)
+    annotation = read_labels(pair.labels)
+    fps = agreed_fps(pose, annotation, pair, config.fps)
+    check_subjects(annotation, pose, config, pair)
+    rules = LabelRules(
+        classes=config.all_classes,
+        behaviours=config.behaviours,
+        background=config.background,
+        other_behaviours=config.other_behaviours,
+        unobserved=config.unobserved,
+        past_end=config.past_end,
+    )
+    track = label_track(annotation, len(pose.points), fps, rules, pair.labels)
+    pose = chosen(pose, config.individuals, first, pair.pose)
+    recording = Recording(
+        name=pair.name,
+        points=pose.points,
+        fps=fps,
+        individuals=pose.individuals,
+        keypoints=pose.keypoints,
+        views=(View(tuple(range(len(pose.individuals))), track.labels),),
+        confidence=pose.confidence,
+        groups=pair.groups,
+    )
+    notes = [f"{pair.pose.name}: {note}" for note in pose.notes]
+    notes += [f"{pair.labels.name}: {note}" for note in annotation.notes]
+    return _Read(pair, recording, track, Counter(bout.behaviour for bout in annotation.bouts), tuple(notes))
+
+
+def _check_words(config: PoseFilesConfig, found: Sequence[_Read]) -> None:
+    """Raise where a class never occurs, or a word under `behaviours` is in no file."""
+    words = Counter[str]()
+    for read in found:
+        words.update(read.behaviours)
+    there = sorted(words)
+    frames = sum(read.track.labels.clip(0).sum(axis=0, dtype=np.int64) for read in found)
+    problems = [
+        Problem(f"behaviours maps {word!r}, which occurs in no annotation.{did_you_mean(word, there)}")
+        for word in config.behaviours
+        if word not in words
+    ]
+    problems += [
+        Problem(
+            f"class {name!r} never occurs: no frame of any recording has it."
+            f"{did_you_mean(name, [word for word in there if word not in config.classes] or there)}"
+        )
+        for name, count in zip(config.all_classes, np.atleast_1d(frames), strict=True)
+        if count == 0
+    ]
+    if problems:
+        raise DataError(problems)
+
+
+def _repairs(config: PoseFilesConfig, found: Sequence[_Read]) -> list[str]:
+    """Return what was done to the files, counted."""
+    notes = [note for read in found for note in read.notes]
+    late = [read for read in found if read.track.past_end]
+    if late:
+        each = ", ".join(f"{read.pair.labels.name} {read.track.past_end}" for read in late)
+        notes.append(
+            f"{len(late)} of {len(found)} annotations run past the pose's end and are trimmed; frames: {each}"
+        )
+    short = sum(read.track.too_short for read in found)
+    if short:
+        notes.append(f"{short} bouts are shorter than a frame and label none")
+    others = Counter[str]()
+    for read in found:
+        others.update(read.track.others)
+    if others:
+        listed = ", ".join(f"{name} ({count})" for name, count in sorted(others.items()))
+        notes.append(f"bouts of no class, taken as {config.other_behaviours}: {listed}")
+    return notes

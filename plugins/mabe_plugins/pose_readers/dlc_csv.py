@@ -1,0 +1,125 @@
+"""Reads DeepLabCut's CSV: three or four header rows, then a frame a row."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mabe_core import DataError
+from mabe_plugins.pose_readers.dlc_tracks import Table, columns_of
+
+HEADERS = (["scorer", "individuals", "bodyparts", "coords"], ["scorer", "bodyparts", "coords"])
+EXPECTED = (
+    "a DeepLabCut CSV starts with rows scorer, individuals (where there are several), bodyparts, coords"
+)
+# what stands for a missing value, as pandas writes and reads it
+MISSING = {"", "nan", "na", "n/a", "null", "none", "<na>"}
+
+
+def read_csv(file: Path) -> Table:
+    """Return the table of one file; raises DataError naming line and column."""
+    import pandas as pd
+
+    data = file.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    levels = _header(data, file)
+    body_at = _offset(data, len(levels))
+    rows, width = _rows(data[body_at:]), len(levels[0])
+    if not rows:
+        raise DataError.at(file, "there is no frame in it, only a header.", len(levels))
+    try:
+        frame = pd.read_csv(
+            io.BytesIO(data),
+            header=None,
+            skiprows=len(levels),
+            dtype=np.float64,
+            skip_blank_lines=False,
+            nrows=rows,
+            low_memory=False,
+        )
+    except ValueError:  # pandas' parser errors are of this family, as is a cell that is no number
+        raise _fault(data[body_at:], levels, file) from None
+    commas = data.count(b",", body_at)
+    if frame.shape != (rows, width) or commas != rows * (width - 1):
+        raise _fault(data[body_at:], levels, file)
+    values = frame.to_numpy()
+    return Table(
+        columns_of([level[1:] for level in levels]), values[:, 1:], values[:, 0], first_line=len(levels) + 1
+    )
+
+
+def _header(data: bytes, file: Path) -> list[list[str]]:
+    """Return the header rows, told by their first cells."""
+    if not data.strip():
+        raise DataError.at(file, f"the file is empty; {EXPECTED}.")
+    try:
+        lines = [line.decode("utf-8") for line in data.split(b"\n", 4)[:4]]
+        rows = [next(csv.reader([line]), [""]) for line in lines]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError.at(file, f"this is not text; {EXPECTED}.", 1) from error
+    firsts = [row[0].strip().lower() for row in rows]
+    wanted = HEADERS[1] if firsts[1:2] == ["bodyparts"] else HEADERS[0]
+    for number, want in enumerate(wanted):
+        if number >= len(rows) or firsts[number] != want:
+            found = repr(firsts[number][:40]) if number < len(rows) else "the end of the file"
+            raise DataError.at(file, f"found {found} where {want!r} belongs: {EXPECTED}.", number + 1)
+    levels = [[cell.strip() for cell in row] for row in rows[: len(wanted)]]
+    for number, level in enumerate(levels):
+        if len(level) != len(levels[0]):
+            raise DataError.at(
+                file, f"this header row has {len(level)} cells, the first one {len(levels[0])}.", number + 1
+            )
+        if "" in level[1:]:
+            raise DataError.at(file, f"column {level.index('', 1) + 1} has no name in this row.", number + 1)
+    if len(levels[0]) < 2:
+        raise DataError.at(file, f"there are no columns of points; {EXPECTED}.", 1)
+    return levels
+
+
+def _offset(data: bytes, lines: int) -> int:
+    """Return where the line after so many lines starts."""
+    at = 0
+    for _ in range(lines):
+        at = data.find(b"\n", at) + 1
+        if at == 0:
+            return len(data)
+    return at
+
+
+def _rows(body: bytes) -> int:
+    """Return the number of rows, not counting blank ones at the end."""
+    body = body.rstrip()
+    return body.count(b"\n") + 1 if body else 0
+
+
+def _fault(body: bytes, levels: Sequence[Sequence[str]], file: Path) -> DataError:
+    """Find the first cell or row that does not fit, which the fast way only knows to be there."""
+    width = len(levels[0])
+    for line, row in enumerate(body.rstrip().split(b"\n"), start=len(levels) + 1):
+        cells = row.decode("utf-8", errors="replace").strip("\r").split(",")
+        if len(cells) != width:
+            return DataError.at(
+                file,
+                f"{len(cells)} cells, not {width}: the file is cut short or damaged here. Export it again.",
+                line,
+            )
+        for number, cell in enumerate(cells):
+            if not _is_number(cell):
+                name = " ".join(level[number] for level in levels[1:]) if number else "frame number"
+                return DataError.at(
+                    file, f"column {number + 1} ({name}) is not a number: {cell[:40]!r}.", line
+                )
+    return DataError.at(file, f"cannot be read as a table of numbers; {EXPECTED}.")
+
+
+def _is_number(cell: str) -> bool:
+    if cell.strip().lower() in MISSING:
+        return True
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell

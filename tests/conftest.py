@@ -1,0 +1,93 @@
+"""What all tests share: a small experiment, and the command line in this process and in one of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+import pytest
+
+from mabe_core.cli import main
+
+FILES = Path(__file__).parent / "files"
+ROOT = Path(__file__).parent.parent
+
+TINY = f"""\
+name: tiny
+seed: 7
+plugins: [{FILES / "tiny.py"}]
+data:
+  dataset: {{name: tiny}}
+  sequence_length: 16
+model:
+  name: transformer
+  hidden_dim: 16
+  num_layers: 1
+  num_heads: 2
+optimizer: {{name: adamw, learning_rate: 1e-2}}
+scheduler: cosine
+training:
+  epochs: 4
+  batch_size: 8
+  windows_per_epoch: 84
+checkpoint:
+  every_epochs: 2
+device: cpu
+"""
+
+
+@attrs.frozen
+class Outcome:
+    """What a command ended with."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """Return an experiment file that trains in under a second."""
+    file = tmp_path / "tiny.yaml"
+    file.write_text(TINY, encoding="utf-8")
+    return file
+
+
+@pytest.fixture
+def mabe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    """Return a function that runs `mabe` in this process, with its runs under tmp_path."""
+    monkeypatch.setenv("MABE_RUNS", str(tmp_path / "runs"))
+    monkeypatch.delenv("MABE_DATA", raising=False)
+
+    def run(*words: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["mabe", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return Outcome(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def start_mabe(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Return a function that starts `mabe` as a process of its own, with its runs under tmp_path."""
+    environment = {**os.environ, "MABE_RUNS": str(tmp_path / "runs")}
+
+    def start(*words: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "mabe_core.cli", *map(str, words)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+
+    return start
