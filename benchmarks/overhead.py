@@ -40,7 +40,7 @@ def experiment_for(settings: list[str], steps: int) -> Experiment:
     few = [
         "training.epochs=1",
         f"training.windows_per_epoch={16 * steps}",
-        "data.dataset.training_recordings=4",
+        "data.dataset.train_recordings=4",
         "data.dataset.validation_recordings=1",
     ]
     return resolve(read_document(EXPERIMENT, (*settings, *few)), load_plugins())
@@ -127,7 +127,9 @@ def measure(settings: list[str], rounds: int, seconds: float) -> dict[str, float
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=4.0, help="about how long one loop of a round takes")
     parser.add_argument("--json", type=Path, help="write the figures to this file")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mabe_core.errors import DataError, Location, Problem, UserError, did_you_mean
 from mabe_core.exchange import (
@@ -110,11 +110,12 @@ _LAZY = {
     "label_track": "mabe_core.data.labels",
 }
 
+if not TYPE_CHECKING:  # a type checker would take every misspelled name for one of these
 
-def __getattr__(name: str) -> Any:
-    """Import a heavy public name when it is first used (PEP 562)."""
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
+    def __getattr__(name: str) -> object:
+        """Import a heavy public name when it is first used (PEP 562)."""
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
 
-    return getattr(importlib.import_module(_LAZY[name]), name)
+        return getattr(importlib.import_module(_LAZY[name]), name)

@@ -10,7 +10,6 @@ import inspect
 import os
 import sys
 import traceback
-import typing
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +19,7 @@ import attrs
 import pluggy
 
 from mabe_core import hookspecs
+from mabe_core.configs.fields import faults
 from mabe_core.errors import Location, Problem, UserError, did_you_mean
 from mabe_core.registry import KINDS, Broken, Kind, Origin, Provided, Registry
 from mabe_core.specs import Spec
@@ -162,22 +162,10 @@ def _checked(specs: Any, kind: Kind, function: Callable[..., Any]) -> list[Spec[
 
 
 def _check_config(spec: Spec[Any], where: str) -> None:
-    config = spec.config
-    if not (isinstance(config, type) and attrs.has(config)):
-        raise PluginFault(f"{where}the config of {spec.name!r} must be an attrs class, not {config!r}")
-    try:
-        typing.get_type_hints(config, include_extras=True)
-    except (NameError, TypeError) as error:
-        raise PluginFault(
-            f"{_place(config)}an annotation of {config.__name__} cannot be resolved: {error}"
-        ) from error
-    for field in attrs.fields(config):
-        if field.name == "name":
-            raise PluginFault(
-                f"{_place(config)}{config.__name__} has a field `name`, which names the component itself"
-            )
-        if field.type is None:
-            raise PluginFault(f"{_place(config)}{config.__name__}.{field.name} has no type annotation")
+    told = faults(spec.config)
+    if told:
+        place = _place(spec.config) or where
+        raise PluginFault(f"{place}the config of {spec.kind} {spec.name!r}: {'; '.join(told)}")
 
 
 def _place(thing: Any) -> str:
@@ -202,6 +190,6 @@ def _explain(error: BaseException, origin: Origin) -> str:
     own = [
         frame
         for frame in frames
-        if frame.filename == str(origin.file) or f"{os.sep}{package}{os.sep}" in frame.filename
+        if frame.filename == str(origin.file) or package in Path(frame.filename).with_suffix("").parts
     ]
     return f"{own[-1].filename}:{own[-1].lineno}: {what}" if own else what

@@ -130,7 +130,7 @@ class Registry:
         if (kind, name) not in self._offers:
             label = KINDS[kind].label
             elsewhere = [other for other in KINDS if other != kind and (other, name) in self._offers]
-            hint = f" {name!r} is a {KINDS[elsewhere[0]].label}." if elsewhere else ""
+            hint = f" {name!r} is the name of another kind: {KINDS[elsewhere[0]].label}." if elsewhere else ""
             hint = hint or did_you_mean(name, self.names(kind))
             failed = "".join(f" Not loaded: {broken}." for broken in self.broken)
             raise UserError(f"no {label} is named {name!r}.{hint}{failed}")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attrs
 import pytest
 
 from mabe_core.cli import main
+
+# one thread: two that share a busy core wait for each other, and these models are too small to gain
+os.environ["OMP_NUM_THREADS"] = "1"
 
 FILES = Path(__file__).parent / "files"
 ROOT = Path(__file__).parent.parent
@@ -77,17 +81,21 @@ def mabe(
 
 
 @pytest.fixture
-def start_mabe(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+def start_mabe(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Return a function that starts `mabe` as a process of its own, with its runs under tmp_path."""
     environment = {**os.environ, "MABE_RUNS": str(tmp_path / "runs")}
+    with contextlib.ExitStack() as processes:
 
-    def start(*words: object) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "mabe_core.cli", *map(str, words)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
+        def start(*words: object) -> subprocess.Popen[str]:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "mabe_core.cli", *map(str, words)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environment,
+            )
+            processes.enter_context(process)
+            processes.callback(process.kill)
+            return process
 
-    return start
+        yield start

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mabe_core.errors import MabeError
+from mabe_core.errors import MabeError, did_you_mean
 
 COMMANDS = {
     "run": "train an experiment here",
@@ -27,15 +27,13 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"mabe_core.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"mabe_core.cli.cmd_{cmd_name}").command
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in COMMANDS and not args[0].startswith("-"):
-            from mabe_core.errors import did_you_mean
-
             ctx.fail(f"no command is named {args[0]!r}.{did_you_mean(args[0], list(COMMANDS))}")
         return super().resolve_command(ctx, args)
 
@@ -57,7 +55,7 @@ def main() -> None:
 
 def main_run() -> None:
     """Run `mabe-run`, which is `mabe run`."""
-    from mabe_core.cli.run import command
+    from mabe_core.cli.cmd_run import command
 
     _run(command, "mabe-run")
 

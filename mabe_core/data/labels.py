@@ -92,13 +92,12 @@ def label_track(
     """
     scale = fps if annotation.unit == "seconds" else None
     spans = [_span(bout, scale, rules, file) for bout in annotation.bouts]
-    observed = [(0, frames)]
-    if annotation.observed is not None:
-        if not all(0 <= start <= stop < math.inf for start, stop in annotation.observed):
-            raise DataError.at(
-                file, f"the observed time that it tells makes no sense: {annotation.observed}."
-            )
-        observed = [(_frame(start, scale), _frame(stop, scale)) for start, stop in annotation.observed]
+    told = annotation.observed or ()
+    if not all(0 <= start <= stop < math.inf for start, stop in told):
+        raise DataError.at(file, f"the observed time that it tells makes no sense: {told}.")
+    observed = [(_frame(start, scale), _frame(stop, scale)) for start, stop in told]
+    if annotation.observed is None:
+        observed = [(0, max([frames, *(span.stop for span in spans)]))]
     problems = [
         *_unknown(spans, rules, file),
         *_outside(spans, observed, file),

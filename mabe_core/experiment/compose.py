@@ -48,10 +48,10 @@ def _parent(extends: Node, files: list[Path]) -> Path:
     if not isinstance(extends.value, str) or not extends.value:
         raise refuse("expects the name of another experiment file, relative to this one.")
     parent = files[-1].parent / extends.value
-    if parent.is_dir():
-        raise refuse(f"{str(parent)!r} is a directory, not an experiment file.")
     if not os.path.exists(parent):  # noqa: PTH110 - Path.exists raises where a name is too long
         raise refuse(f"there is no file {str(parent)!r}.{similar_file(parent)}")
+    if parent.is_dir():
+        raise refuse(f"{str(parent)!r} is a directory, not an experiment file.")
     for seen in files:
         if os.path.samefile(seen, parent):  # noqa: PTH121 - as above
             cycle = " → ".join(str(step) for step in [*files[files.index(seen) :], parent])

@@ -7,28 +7,33 @@ from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import attrs
-from cattrs import Converter, IterableValidationError
+from cattrs import BaseValidationError, Converter, IterableValidationError
 from cattrs.errors import IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, override
 
 from mabe_core.errors import UserError, did_you_mean, nearest
-from mabe_core.experiment import fields
+from mabe_core.configs.annotations import (
+    SCALARS,
+    attributes,
+    is_config,
+    item_types,
+    kind_of,
+    members,
+    value_type,
+    with_article,
+    words,
+)
+from mabe_core.configs.fields import complete, plain
+from mabe_core.experiment.fit import Unfit, accepts, found, unfit
 from mabe_core.experiment.rules import broken_rule
-from mabe_core.experiment.scalars import read_scalar
+from mabe_core.experiment.yaml_source import MAX_KEY
 from mabe_core.registry import KINDS, Registry
 from mabe_core.specs import Component
 
 MAX_NESTED_COMPONENTS = 20
+MOST_ERRORS = 50  # in one list or map; nobody reads further
 
 Hook = Callable[[Any, Any], Any]
-
-
-class Unfit(ValueError):
-    """A value that is not what its place expects; `at` is where inside the value."""
-
-    def __init__(self, message: str, at: tuple[str | int, ...] = ()) -> None:
-        super().__init__(message)
-        self.at = at
 
 
 def strict_converter(registry: Registry) -> Converter:
@@ -38,16 +43,16 @@ def strict_converter(registry: Registry) -> Converter:
     missing field, ForbiddenExtraKeysError, and ValueError or TypeError from a class's own checks.
     """
     converter = Converter(detailed_validation=True, forbid_extra_keys=True)
-    for scalar in fields.SCALARS:
+    for scalar in SCALARS:
         converter.register_structure_hook(scalar, _scalar)
     factories: list[tuple[Callable[[Any], bool], Callable[[Any, Converter], Hook]]] = [
         (lambda annotation: typing.get_origin(annotation) is Literal, _literal_hook),
-        (lambda annotation: len(fields.members(annotation)) > 1, _union_hook),
-        (lambda annotation: fields.item_types(annotation) is not None, _list_hook),
-        (lambda annotation: fields.value_type(annotation) is not None, _map_hook),
-        (attrs.has, _class_hook),
+        (lambda annotation: len(members(annotation)) > 1, _union_hook),
+        (lambda annotation: item_types(annotation) is not None, _list_hook),
+        (lambda annotation: value_type(annotation) is not None, _map_hook),
+        (is_config, _class_hook),
         (
-            lambda annotation: fields.kind_of(annotation) is not None,
+            lambda annotation: kind_of(annotation) is not None,
             lambda annotation, made: _component_hook(annotation, made, registry),
         ),
     ]
@@ -56,72 +61,15 @@ def strict_converter(registry: Registry) -> Converter:
     return converter
 
 
-def found(value: Any) -> str:
-    """Say in plain words what was found."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return f"the whole number {value}"
-        case float():
-            return f"the number {value}"
-        case str():
-            return f"the text {value!r}" if len(value) <= 60 else f"the text {value[:60]!r}…"
-    return "a list" if isinstance(value, list) else "a map"
-
-
-def unfit(annotation: Any, value: Any) -> Unfit:
-    """Return the error for a value that its annotation does not allow."""
-    message = f"expects {fields.words(annotation)}, not {found(value)}."
-    if isinstance(value, str):
-        choices = [
-            choice
-            for member in fields.members(annotation)
-            if typing.get_origin(member) is Literal
-            for choice in typing.get_args(member)
-        ]
-        guess = nearest(value, choices)
-        if guess is not None:
-            return Unfit(f"{message} Did you mean '{guess}'?")
-        if _accepts(annotation, _unquoted(value)):
-            return Unfit(f"{message} Leave out the quotes.")
-    elif str in fields.members(annotation) and not isinstance(value, list | dict):
-        return Unfit(f"{message} Put it in quotes if it is meant.")
-    return Unfit(message)
-
-
-def _unquoted(text: str) -> Any:
-    try:
-        return read_scalar(text)
-    except ValueError:
-        return text
-
-
-def _accepts(annotation: Any, value: Any) -> bool:
-    """Tell whether a value looks like what the annotation expects, its inside left aside."""
-    alternatives = fields.members(annotation)
-    if len(alternatives) > 1:
-        return any(_accepts(each, value) for each in alternatives)
-    if annotation in fields.SCALARS:
-        return type(value) is annotation or (annotation is float and type(value) is int)
-    if typing.get_origin(annotation) is Literal:
-        return any(type(choice) is type(value) and choice == value for choice in typing.get_args(annotation))
-    if fields.kind_of(annotation) is not None:
-        return isinstance(value, str | dict)
-    return isinstance(value, list if fields.item_types(annotation) is not None else dict)
-
-
 def _scalar(value: Any, annotation: Any) -> Any:
-    if not _accepts(annotation, value):
+    if not accepts(annotation, value):
         raise unfit(annotation, value)
     return float(value) if annotation is float else value
 
 
 def _literal_hook(annotation: Any, _: Converter) -> Hook:
     def structure(value: Any, _: Any) -> Any:
-        if not _accepts(annotation, value):
+        if not accepts(annotation, value):
             raise unfit(annotation, value)
         return value
 
@@ -129,10 +77,10 @@ def _literal_hook(annotation: Any, _: Converter) -> Hook:
 
 
 def _union_hook(annotation: Any, converter: Converter) -> Hook:
-    alternatives = fields.members(annotation)
+    alternatives = members(annotation)
 
     def structure(value: Any, _: Any) -> Any:
-        fitting = [each for each in alternatives if _accepts(each, value)]
+        fitting = [each for each in alternatives if accepts(each, value)]
         exact = [each for each in fitting if each is type(value)]
         if not fitting:
             raise unfit(annotation, value)
@@ -140,7 +88,7 @@ def _union_hook(annotation: Any, converter: Converter) -> Hook:
         for each in others:
             try:
                 return converter.structure(value, each)
-            except (ValueError, ExceptionGroup):
+            except (ValueError, BaseValidationError):
                 continue
         return converter.structure(value, last)
 
@@ -148,7 +96,7 @@ def _union_hook(annotation: Any, converter: Converter) -> Hook:
 
 
 def _list_hook(annotation: Any, converter: Converter) -> Hook:
-    types = fields.item_types(annotation)
+    types = item_types(annotation)
     assert types is not None
     any_number = types[-1] is ...
     make = list if typing.get_origin(annotation) is list else tuple
@@ -157,7 +105,7 @@ def _list_hook(annotation: Any, converter: Converter) -> Hook:
         if not isinstance(value, list):
             raise unfit(annotation, value)
         if not any_number and len(value) != len(types):
-            raise Unfit(f"expects {fields.words(annotation)}, not one of {len(value)}.")
+            raise Unfit(f"expects {words(annotation)}, not one of {len(value)}.")
         wanted = [types[0]] * len(value) if any_number else types
         return make(_each(converter, enumerate(value), wanted, annotation))
 
@@ -165,7 +113,7 @@ def _list_hook(annotation: Any, converter: Converter) -> Hook:
 
 
 def _map_hook(annotation: Any, converter: Converter) -> Hook:
-    wanted = fields.value_type(annotation)
+    wanted = value_type(annotation)
 
     def structure(value: Any, _: Any) -> Any:
         if not isinstance(value, dict):
@@ -180,12 +128,15 @@ def _map_hook(annotation: Any, converter: Converter) -> Hook:
 def _each(
     converter: Converter, items: Iterable[tuple[Any, Any]], types: Iterable[Any], annotation: Any
 ) -> list[Any]:
-    """Structure every item, and raise the errors of all of them together, as cattrs does."""
-    structured, errors = [], []
+    """Structure every item, and raise the errors of many of them together, as cattrs does."""
+    structured: list[Any] = []
+    errors: list[Exception] = []
     for (index, item), wanted in zip(items, types, strict=True):
+        if len(errors) == MOST_ERRORS:
+            break
         try:
             structured.append(converter.structure(item, wanted))
-        except Exception as error:  # noqa: BLE001 - raised again below, in cattrs' group
+        except (ValueError, BaseValidationError) as error:
             error.add_note(IterableValidationNote(f"at {index!r}", index, wanted))
             errors.append(error)
     if errors:
@@ -194,9 +145,8 @@ def _each(
 
 
 def _class_hook(config: Any, converter: Converter) -> Hook:
-    attributes = fields.attributes(config)
     hooks: dict[str, Any] = {
-        each.name: override(struct_hook=_field_hook(each, converter)) for each in attributes
+        each.name: override(struct_hook=_field_hook(each, converter)) for each in attributes(config)
     }
     structure_entries = make_dict_structure_fn(
         config, converter, _cattrs_forbid_extra_keys=True, _cattrs_detailed_validation=True, **hooks
@@ -205,7 +155,7 @@ def _class_hook(config: Any, converter: Converter) -> Hook:
     def structure(value: Any, _: Any) -> Any:
         if not isinstance(value, dict):
             raise unfit(config, value)
-        return structure_entries(fields.complete(config, value), config)
+        return structure_entries(complete(config, value), config)
 
     return structure
 
@@ -227,7 +177,7 @@ def _field_hook(attribute: attrs.Attribute[Any], converter: Converter) -> Hook:
 
 
 def _component_hook(annotation: Any, converter: Converter, registry: Registry) -> Hook:
-    kind = fields.kind_of(annotation)
+    kind = kind_of(annotation)
     assert kind is not None
     label = KINDS[kind].label
     nested: list[str] = []
@@ -242,7 +192,9 @@ def _component_hook(annotation: Any, converter: Converter, registry: Registry) -
             raise Unfit(f"`name` is missing: which {label}?{hint}")
         name = settings.pop("name")
         if not isinstance(name, str):
-            raise Unfit(f"expects the name of {fields.with_article(label)}, not {found(name)}.", ("name",))
+            raise Unfit(f"expects the name of {with_article(label)}, not {found(name)}.", ("name",))
+        if len(name) > MAX_KEY:
+            raise Unfit(f"no {label} has a name of {len(name)} characters.", ("name",))
         spec = registry.find(kind, name).spec
         if len(nested) > MAX_NESTED_COMPONENTS:
             raise UserError(f"{label} {name!r} holds itself, by its defaults or by its settings.")
@@ -251,6 +203,6 @@ def _component_hook(annotation: Any, converter: Converter, registry: Registry) -
             config = converter.structure(settings, spec.config)
         finally:
             nested.pop()
-        return Component(name, fields.plain(config), spec, config)
+        return Component(name, plain(config), spec, config)
 
     return structure

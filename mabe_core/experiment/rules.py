@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from mabe_core.experiment.fields import limits, shown
+from mabe_core.configs.fields import limits, shown
 
 
 class _Unbuilt:
@@ -37,12 +37,23 @@ def _first_broken(validator: Any, attribute: attrs.Attribute[Any], value: Any) -
             return next((message for message in messages if message), None)
         case "_OptionalValidator":
             return None if value is None else _first_broken(validator.validator, attribute, value)
+        case "_DeepIterable":
+            return _first_broken_item(validator, attribute, value)
     try:
         validator(_Unbuilt(), attribute, value)
     except (ValueError, TypeError) as error:
         rule = next(iter(limits(validator)), None)
         return f"must be {rule}, not {shown(value)}." if rule else own_words(error, attribute.name)
     return None
+
+
+def _first_broken_item(validator: Any, attribute: attrs.Attribute[Any], value: Any) -> str | None:
+    for index, item in enumerate(value):
+        message = _first_broken(validator.member_validator, attribute, item)
+        if message is not None:
+            return f"item {index} {message}"
+    whole = validator.iterable_validator
+    return None if whole is None else _first_broken(whole, attribute, value)
 
 
 def own_words(error: Exception, field: str = "") -> str:

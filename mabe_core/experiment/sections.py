@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 
 from mabe_core.errors import UserError
-from mabe_core.experiment import fields
+from mabe_core.configs.annotations import attributes, is_config, item_types, kind_of, members
+from mabe_core.configs.fields import complete
 from mabe_core.experiment.node import ValuePath, path_text
 from mabe_core.experiment.schema import Experiment
 from mabe_core.registry import Registry
@@ -30,12 +31,12 @@ class Section:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        own = tuple(attribute.name for attribute in fields.attributes(self.config))
+        own = tuple(attribute.name for attribute in attributes(self.config))
         return ("name", *own) if self.component else own
 
     def help(self, key: str) -> str:
         """Return the help of one key."""
-        told = {each.name: each.metadata.get("help", "") for each in fields.attributes(self.config)}
+        told = {each.name: each.metadata.get("help", "") for each in attributes(self.config)}
         return str(told.get(key, ""))
 
 
@@ -50,16 +51,16 @@ def _of_class(
     yield Section(path, config, component)
     if not isinstance(entries, dict) or len(path) > 20:
         return
-    complete = fields.complete(config, entries)
-    for attribute in fields.attributes(config):
-        value = complete.get(attribute.name)
-        for member in fields.members(attribute.type):
+    filled = complete(config, entries)
+    for attribute in attributes(config):
+        value = filled.get(attribute.name)
+        for member in members(attribute.type):
             yield from _of_value(member, value, (*path, attribute.name), registry)
 
 
 def _of_value(annotation: Any, value: Any, path: ValuePath, registry: Registry) -> Iterator[Section]:
-    kind = fields.kind_of(annotation)
-    items = fields.item_types(annotation)
+    kind = kind_of(annotation)
+    items = item_types(annotation)
     if kind is not None:
         name = value.get("name") if isinstance(value, dict) else value
         try:
@@ -72,5 +73,5 @@ def _of_value(annotation: Any, value: Any, path: ValuePath, registry: Registry) 
         for index, item in enumerate(value):
             wanted = items[0] if items[-1] is ... or index >= len(items) else items[index]
             yield from _of_value(wanted, item, (*path, index), registry)
-    elif isinstance(annotation, type) and attrs.has(annotation):
+    elif is_config(annotation):
         yield from _of_class(annotation, value, path, registry)

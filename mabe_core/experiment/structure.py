@@ -9,8 +9,9 @@ from cattrs import ClassValidationError, ForbiddenExtraKeysError, IterableValida
 from cattrs.errors import IterableValidationNote
 
 from mabe_core.errors import Problem, UserError, did_you_mean
-from mabe_core.experiment.converter import Unfit, strict_converter
+from mabe_core.experiment.converter import MOST_ERRORS, strict_converter
 from mabe_core.experiment.document import Document
+from mabe_core.experiment.fit import Unfit
 from mabe_core.experiment.node import ValuePath, path_text
 from mabe_core.experiment.rules import own_words
 from mabe_core.experiment.schema import Experiment
@@ -49,7 +50,7 @@ def _in_order(problems: Sequence[Problem], document: Document) -> list[Problem]:
     ordered = sorted(dict.fromkeys(problems), key=order)
     left_out = len(ordered) - MOST_PROBLEMS
     if left_out > 0:
-        return [*ordered[:MOST_PROBLEMS], Problem(f"… and {left_out} more.")]
+        return [*ordered[:MOST_PROBLEMS], Problem(f"… and {left_out} more, at least.")]
     return ordered
 
 
@@ -68,9 +69,9 @@ class _Telling:
     def _told(self, path: ValuePath, error: BaseException) -> Iterator[Problem]:
         match error:
             case ForbiddenExtraKeysError():
-                for key in error.extra_fields:
+                for key in sorted(error.extra_fields)[:MOST_ERRORS]:
                     yield self._unknown_key(path, key)
-            case KeyError():
+            case KeyError() if path and error.args == (path[-1],):
                 yield self._missing_key(path)
             case UserError():
                 for problem in error.problems:

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from mabe_core.experiment.fields import plain
+from mabe_core.configs.fields import plain
 from mabe_core.experiment.scalars import TAGS
 from mabe_core.experiment.schema import Experiment
 

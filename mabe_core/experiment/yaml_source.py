@@ -15,6 +15,8 @@ from mabe_core.experiment.scalars import Scalar, read_scalar
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 50
+MAX_VALUES = 20_000
+MAX_KEY = 200
 
 _REMEDIES = {
     "'\\t' that cannot start": "Indent with spaces, not with tabs.",
@@ -113,6 +115,7 @@ class _Reader:
         self._name = name
         self._one_place = one_place
         self._problems: list[Problem] = []
+        self._count = 0
         self._events = self._parse(text)
 
     def document(self) -> tuple[Node | None, list[Problem]]:
@@ -147,7 +150,8 @@ class _Reader:
             yield event
 
     def _syntax_error(self, error: yaml.MarkedYAMLError) -> UserError:
-        mark = error.problem_mark or error.context_mark
+        began_there = (error.context or "").startswith("while scanning")  # a quote, a key
+        mark = (error.context_mark if began_there else None) or error.problem_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
         remedy = next((f" {text}" for sign, text in _REMEDIES.items() if sign in what), "")
         line = mark.line + 1 if mark else None
@@ -173,6 +177,9 @@ class _Reader:
             raise self._refuse(event, f"tags ({event.tag[:40]}) are not read here. Leave it out.")
         if depth > MAX_DEPTH:
             raise self._refuse(event, f"lists and maps are nested more than {MAX_DEPTH} deep.")
+        self._count += 1
+        if self._count > MAX_VALUES:
+            raise self._refuse(event, f"holds more than {MAX_VALUES} values, so it is no experiment file.")
         where = self._where(event)
         if isinstance(event, yaml.ScalarEvent):
             return Node(self._scalar(event), where, key)
@@ -216,13 +223,14 @@ class _Reader:
 
     def _key(self, event: Any) -> str:
         if not isinstance(event, yaml.ScalarEvent):
-            node = self._node(event, MAX_DEPTH)
-            raise UserError(Problem("a key is a word, not a list or a map.", node.location))
+            raise self._refuse(event, "a key is a word, not a list, a map or an alias.")
         key = self._node(event, 0).value
         if not isinstance(key, str):
             raise self._refuse(
-                event, f"a key is a word, not {event.value!r}. Put it in quotes if it is meant."
+                event, f"a key is a word, not {event.value[:40]!r}. Put it in quotes if it is meant."
             )
+        if len(key) > MAX_KEY:
+            raise self._refuse(event, f"a key is longer than {MAX_KEY} characters.")
         if key == "<<" and event.implicit[0]:
             raise self._refuse(
                 event, "merge keys (<<) are not read here. Write the keys out, or use `extends`."

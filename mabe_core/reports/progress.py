@@ -45,8 +45,8 @@ class ProgressDisplay:
 
     def __call__(self, event: Event) -> None:
         match event:
-            case DataRead(report=lines, notice=notice):
-                for line in (*lines, *([f"split: {notice}"] if notice else [])):
+            case DataRead(report=lines):
+                for line in lines:
                     self._console.print(line)
             case Began():
                 self._begin(event)

@@ -10,10 +10,9 @@ import attrs
 
 @attrs.frozen
 class DataRead:
-    """The recordings were read; lines of the import report, and what is told beside every score."""
+    """The recordings were read; lines of the import report."""
 
     report: tuple[str, ...]
-    notice: str
 
 
 @attrs.frozen

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mabe_core.errors import Problem, UserError
-from mabe_core.exchange import Evaluation, LossContext, ScheduleContext
+from mabe_core.errors import Problem, UserError, did_you_mean
+from mabe_core.exchange import DataShape, Evaluation, LossContext, ScheduleContext
 from mabe_core.experiment import Experiment
 from mabe_core.training.inputs import TrainingData
 
@@ -68,7 +68,7 @@ def build_parts(
     training = experiment.training
     once_each = -(-data.frames // experiment.data.sequence_length)
     schedule = Schedule(training.epochs, training.windows_per_epoch or once_each, training.batch_size)
-    return Parts(
+    parts = Parts(
         model=model,
         loss=loss,
         optimizer=optimizer,
@@ -83,6 +83,20 @@ def build_parts(
         | {"loss"},
         schedule=schedule,
     )
+    _check_monitor(training.monitor, parts, data.shape)
+    return parts
+
+
+def _check_monitor(monitor: str, parts: Parts, shape: DataShape) -> None:
+    nothing = np.zeros((shape.num_classes, shape.num_classes), dtype=np.int64)
+    names = list(scores(parts, Evaluation(nothing, 0.0, shape.class_names)))
+    if monitor not in names:
+        raise UserError(
+            Problem(
+                f"no metric gives a score named {monitor!r}.{did_you_mean(monitor, names)}",
+                path="training.monitor",
+            )
+        )
 
 
 def seed_everything(seed: int) -> None:

@@ -62,10 +62,10 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     dataset = experiment.data.dataset.build(opened.access)
     window = WindowShape(experiment.data.sequence_length, experiment.data.frame_gap)
     split = experiment.data.split.build()
-    partition = split(dataset.recordings, SplitContext(window.span, experiment.seed))
+    partition = split(dataset.recordings, SplitContext(window.span, experiment.seed, dataset.classes))
     report = import_report(dataset, partition)
     record.report, record.notice = report.as_dict(), partition.notice
-    observe(DataRead(tuple(report.lines()), partition.notice))
+    observe(DataRead(tuple(report.lines())))
     data = prepare(experiment.data, dataset, partition, dtype=dtype, device=device)
     parts = build_parts(experiment, data, dtype=dtype, device=device)
     progress = Progress(0, torch.zeros((), dtype=torch.float64, device=device))

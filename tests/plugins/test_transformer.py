@@ -75,7 +75,9 @@ def test_rotary_attention_without_rotation_is_torchs_own():
     rotary = transformer(
         hidden_dim=32, num_layers=1, num_heads=4, dropout=0.0, positional_encoding="rotary"
     ).eval()
-    rotary.load_state_dict({k: v for k, v in plain.state_dict().items() if "pos_encoder" not in k}, strict=False)
+    rotary.load_state_dict(
+        {k: v for k, v in plain.state_dict().items() if "pos_encoder" not in k}, strict=False
+    )
     rotary.pos_encoder.cos.fill_(1.0)
     rotary.pos_encoder.sin.fill_(0.0)
     plain.pos_encoder.pe.zero_()

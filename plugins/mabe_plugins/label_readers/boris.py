@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import attrs
-
-from mabe_core import Annotation, Bout, DataError, did_you_mean
+from mabe_core import Annotation, DataError, did_you_mean
+from mabe_plugins.label_readers.boris_bouts import Event, pair, without_points
 from mabe_plugins.label_readers.text import read_lines
 
 if TYPE_CHECKING:
@@ -27,17 +26,7 @@ BEHAVIOUR = ("Behavior",)
 STATUS = ("Status", "Behavior type")
 OBSERVATION = ("Observation id",)
 NEEDED = (TIME, LENGTH, FPS, SUBJECT, BEHAVIOUR, STATUS)
-NOBODY = ("", "No focal subject")
 EXPECTED = "a BORIS table has a row of column names: Time, …, Total length, FPS, Subject, Behavior, …, Status"
-
-
-@attrs.frozen
-class _Event:
-    line: int
-    time: float
-    subject: str
-    behaviour: str
-    status: str
 
 
 def read_boris(file: Path, config: BorisConfig) -> Annotation:
@@ -57,7 +46,7 @@ def read_boris(file: Path, config: BorisConfig) -> Annotation:
     fps = _one_number(rows, FPS, file)
     events = [_event(line, row, length, file) for line, row in rows]
     notes: list[str] = []
-    bouts = _pair(_without_points(events, config, notes, file), length, config, notes, file)
+    bouts = pair(without_points(events, config, notes, file), length, config, notes, file)
     return Annotation(tuple(bouts), unit="seconds", observed=((0.0, length),), fps=fps, notes=tuple(notes))
 
 
@@ -149,7 +138,7 @@ def _one_number(rows: Sequence[tuple[int, Mapping[str, str]]], names: Sequence[s
     return first
 
 
-def _event(line: int, row: Mapping[str, str], length: float, file: Path) -> _Event:
+def _event(line: int, row: Mapping[str, str], length: float, file: Path) -> Event:
     status, behaviour = _cell(row, STATUS).upper(), _cell(row, BEHAVIOUR)
     if status not in ("START", "STOP", "POINT"):
         raise DataError.at(file, f"Status should be START, STOP or POINT, not {_cell(row, STATUS)!r}.", line)
@@ -160,7 +149,7 @@ def _event(line: int, row: Mapping[str, str], length: float, file: Path) -> _Eve
         raise DataError.at(
             file, f"Time should be seconds from 0 to the film's {length:g}, not {_cell(row, TIME)!r}.", line
         )
-    return _Event(line, time, _cell(row, SUBJECT), behaviour, status)
+    return Event(line, time, _cell(row, SUBJECT), behaviour, status)
 
 
 def _seconds(text: str) -> float:
@@ -172,87 +161,3 @@ def _seconds(text: str) -> float:
     if len(parts) == 3:
         return parts[0] * 3600 + parts[1] * 60 + parts[2]
     return parts[0] if len(parts) == 1 else math.nan
-
-
-def _without_points(
-    events: Sequence[_Event], config: BorisConfig, notes: list[str], file: Path
-) -> list[_Event]:
-    points = [event for event in events if event.status == "POINT"]
-    if points and config.points == "error":
-        raise DataError.at(
-            file,
-            f"{points[0].behaviour!r} is an event without duration, which labels no frame. Write "
-            "`points: drop` in the label reader to leave such events out.",
-            points[0].line,
-        )
-    if points:
-        notes.append(f"{len(points)} events without duration are dropped (lines {_lines(points)})")
-    return [event for event in events if event.status != "POINT"]
-
-
-def _lines(events: Sequence[_Event]) -> str:
-    named = ", ".join(str(event.line) for event in events[:10])
-    return named + ", …" * (len(events) > 10)
-
-
-def _pair(
-    events: Sequence[_Event], length: float, config: BorisConfig, notes: list[str], file: Path
-) -> list[Bout]:
-    """Pair each START with the STOP of the same subject and behaviour that follows it."""
-    bouts: list[Bout] = []
-    running: dict[tuple[str, str], _Event] = {}
-    closed: list[_Event] = []
-    dropped: list[_Event] = []
-
-    def unmatched(start: _Event, until: float) -> None:
-        if config.unmatched == "error":
-            raise _unmatched(start, file)
-        if config.unmatched == "close":
-            closed.append(start)
-            bouts.append(_bout(start, until))
-        else:
-            dropped.append(start)
-
-    for event in events:
-        key = event.subject, event.behaviour
-        start = running.pop(key, None)
-        if start is not None and event.time < start.time:
-            raise DataError.at(
-                file,
-                f"{event.behaviour!r} has a {event.status} at {event.time:g} s, before its START of line "
-                f"{start.line} at {start.time:g} s. Correct the times.",
-                event.line,
-            )
-        if event.status == "START":
-            if start is not None:
-                unmatched(start, event.time)
-            running[key] = event
-        elif start is not None:
-            bouts.append(_bout(start, event.time))
-        elif config.unmatched == "error":
-            raise _unmatched(event, file)
-        else:
-            dropped.append(event)
-    for start in running.values():
-        unmatched(start, length)
-    if closed:
-        notes.append(f"{len(closed)} START without STOP are closed (lines {_lines(closed)})")
-    if dropped:
-        notes.append(f"{len(dropped)} START or STOP without the other are dropped (lines {_lines(dropped)})")
-    return sorted(bouts, key=lambda bout: (bout.start, bout.stop))
-
-
-def _bout(start: _Event, stop: float) -> Bout:
-    agent = "" if start.subject in NOBODY else start.subject
-    return Bout(start.behaviour, start.time, stop, agent=agent, line=start.line)
-
-
-def _unmatched(event: _Event, file: Path) -> DataError:
-    other = "STOP" if event.status == "START" else "START"
-    who = f" of {event.subject!r}" if event.subject not in NOBODY else ""
-    return DataError.at(
-        file,
-        f"{event.status} of {event.behaviour!r}{who} at {event.time:g} s has no {other}. Correct the file, "
-        "or write `unmatched: close` or `unmatched: drop` in the label reader.",
-        event.line,
-    )

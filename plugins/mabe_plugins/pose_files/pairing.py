@@ -26,7 +26,7 @@ class FoundPair:
 
 
 def find_pairs(config: PoseFilesConfig, folder: Path) -> tuple[list[FoundPair], list[str]]:
-    """Return the pairs, sorted by name as people count, and notes on files that pair with nothing.
+    """Return the pairs, in the order of the list or of the pose files, and notes on files left over.
 
     Raises UserError where a file is missing, a name is taken twice or a pattern finds nothing.
     """
@@ -47,12 +47,12 @@ def find_pairs(config: PoseFilesConfig, folder: Path) -> tuple[list[FoundPair], 
         if file not in used and file.suffix.lower() in suffixes and name not in told
     ]
     if unused:
-        notes.append(f"{len(unused)} files in {folder.name} are not used: {_some(unused)}")
+        notes.append(f"files in {folder.name} that are not used: {len(unused)} ({_some(unused)})")
     names = [pair.name for pair in pairs]
     for name in names:
         if names.count(name) > 1:
             raise UserError(f"{names.count(name)} recordings are named {name!r}; give each pair a name.")
-    return sorted(pairs, key=lambda pair: _as_counted(pair.name)), notes
+    return pairs, notes
 
 
 def _suffixes(spec: object) -> Sequence[str]:
@@ -70,9 +70,10 @@ def _files(folder: Path) -> Iterator[Path]:
             yield entry
 
 
-def _as_counted(name: str) -> list[tuple[int, str]]:
-    """Return a key by which s2 comes before s10."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name) if part]
+def _as_counted(name: str) -> list[tuple[bool, int, str]]:
+    """Return a key by which s2 comes before s10, and numbers before letters."""
+    parts = [part for part in re.split(r"(\d+)", name) if part]
+    return [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts]
 
 
 def _some(names: Sequence[str]) -> str:
@@ -90,7 +91,7 @@ def _listed(config: PoseFilesConfig, folder: Path, there: Mapping[str, Path]) ->
         raise UserError(missing)
     return [
         FoundPair(
-            pair.name or PurePosixPath(pair.pose).stem,
+            pair.recording or PurePosixPath(pair.pose).stem,
             there[PurePosixPath(pair.pose).as_posix()],
             there[PurePosixPath(pair.labels).as_posix()],
             dict(pair.groups),
@@ -130,12 +131,12 @@ def _matched(
         )
     notes = []
     for found, others, what in (
-        (poses, labels, "pose files have no annotation"),
-        (labels, poses, "annotation files have no pose"),
+        (poses, labels, "pose files without an annotation"),
+        (labels, poses, "annotation files without a pose"),
     ):
         alone = [name for key, name in found.items() if key not in others]
         if alone:
-            notes.append(f"{len(alone)} {what}: {', '.join(alone)}")
+            notes.append(f"{what}: {len(alone)} ({', '.join(alone)})")
     return pairs, notes
 
 

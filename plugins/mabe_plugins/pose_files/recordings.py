@@ -142,11 +142,11 @@ def _repairs(config: PoseFilesConfig, found: Sequence[_Read]) -> list[str]:
     if late:
         each = ", ".join(f"{read.pair.labels.name} {read.track.past_end}" for read in late)
         notes.append(
-            f"{len(late)} of {len(found)} annotations run past the pose's end and are trimmed; frames: {each}"
+            f"annotations past the pose's end, trimmed: {len(late)} of {len(found)} (frames: {each})"
         )
     short = sum(read.track.too_short for read in found)
     if short:
-        notes.append(f"{short} bouts are shorter than a frame and label none")
+        notes.append(f"bouts shorter than a frame, which label none: {short}")
     others = Counter[str]()
     for read in found:
         others.update(read.track.others)

@@ -208,7 +208,7 @@ def _drop_doubtful(
     half = missing.any(axis=-1) & ~missing.all(axis=-1)
     if half.any():
         points[half] = np.nan
-        notes.append(f"{half.sum()} points with only one coordinate are taken as missing")
+        notes.append(f"points with only one coordinate, taken as missing: {half.sum()}")
     if min_confidence is not None:
         if confidence is None:
             raise DataError.at(file, "has no likelihood columns, so min_confidence cannot be used on it.")
@@ -216,6 +216,6 @@ def _drop_doubtful(
         points[doubtful] = np.nan
         if doubtful.any():
             notes.append(
-                f"{doubtful.sum()} points below min_confidence {min_confidence:g} are taken as missing"
+                f"points below min_confidence {min_confidence:g}, taken as missing: {doubtful.sum()}"
             )
     return tuple(notes)

@@ -55,7 +55,7 @@ class TimeBlocksConfig:
         default=10, validator=ge(2), metadata={"help": "blocks of equal length that a recording is cut into"}
     )
     validation: float = attrs.field(
-        default=0.25, validator=[gt(0.0), lt(1.0)], metadata={"help": "share of the blocks, at least one"}
+        default=0.2, validator=[gt(0.0), lt(1.0)], metadata={"help": "share of the blocks, at least one"}
     )
     test: float = attrs.field(
         default=0.0,

@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
+import numpy as np
 
 from mabe_core import Partition, Recording, Role, Segment, SplitContext, UserError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from mabe_plugins.splits import TimeBlocksConfig
 
 DRAWS = 64
 # how often it is tried further to get every class into every part, before it is given up
 MOST_DRAWS = 2048
+
+Counts: TypeAlias = "NDArray[np.int64]"
 
 
 @attrs.frozen
@@ -41,31 +46,39 @@ def split_time_blocks(
 ) -> Partition:
     """Return the parts; raises UserError where blocks are too short or a class cannot be in every part."""
     roles = _roles(config)
-    gap = context.window_span
     for recording in recordings:
-        shortest = recording.frames // config.blocks - gap
-        if shortest < context.window_span:
-            raise UserError(
-                f"recording {recording.name!r} has {recording.frames} frames: too few for {config.blocks} "
-                f"blocks that hold a window of {context.window_span} frames and a gap of as many. "
-                f"{_most_blocks(recording.frames, context.window_span)}"
-            )
-    chance = random.Random(context.seed)
-    best: _Draw | None = None
-    for number in range(MOST_DRAWS):
-        draw = _draw(roles, recordings, gap, chance)
-        if best is None or (len(draw.lacking), draw.unevenness) < (len(best.lacking), best.unevenness):
-            best = draw
-        if number + 1 >= DRAWS and not best.lacking:
-            break
-    assert best is not None, "something is drawn"
+        _check_length(recording, config.blocks, context.window_span)
+    running = [_running_counts(recording) for recording in recordings]
+    best = _best_draw(roles, running, context)
     if best.lacking and config.missing_classes == "error":
         raise UserError(
-            f"in {MOST_DRAWS} ways to cut the recordings into {config.blocks} blocks there is none with every "
-            f"class in every part: {_lacking(best, context.classes)}. Raise `blocks`, leave the class out of "
-            "the dataset's classes, or write `missing_classes: allow`."
+            f"in {MOST_DRAWS} ways to cut the recordings into {config.blocks} blocks there is none with "
+            f"every class in every part: {_lacking(best, context.classes)}. Raise `blocks`, leave the class "
+            "out of the dataset's classes, or write `missing_classes: allow`."
         )
     return Partition(best.segments, _notice(best, len(recordings), context))
+
+
+def _check_length(recording: Recording, blocks: int, span: int) -> None:
+    if recording.frames // blocks - span < span:
+        most = recording.frames // (2 * span)
+        remedy = f"At most {most} fit." if most > 1 else "Shorten sequence_length or frame_gap."
+        raise UserError(
+            f"recording {recording.name!r} has {recording.frames} frames: too few for {blocks} blocks that "
+            f"hold a window of {span} frames and a gap of as many. {remedy}"
+        )
+
+
+def _best_draw(roles: Sequence[Role], running: Sequence[Counts], context: SplitContext) -> _Draw:
+    chance = random.Random(context.seed)
+    best = _draw(roles, running, context.window_span, chance)
+    for number in range(1, MOST_DRAWS):
+        if number >= DRAWS and not best.lacking:
+            break
+        draw = _draw(roles, running, context.window_span, chance)
+        if (len(draw.lacking), draw.unevenness) < (len(best.lacking), best.unevenness):
+            best = draw
+    return best
 
 
 def _roles(config: TimeBlocksConfig) -> list[Role]:
@@ -80,30 +93,24 @@ def _roles(config: TimeBlocksConfig) -> list[Role]:
     return [*["train"] * train, *["validation"] * validation, *["test"] * test]  # type: ignore[list-item]
 
 
-def _most_blocks(frames: int, span: int) -> str:
-    most = frames // (2 * span)
-    return f"At most {most} fit." if most > 1 else "Shorten sequence_length or frame_gap."
-
-
-def _draw(roles: Sequence[Role], recordings: Sequence[Recording], gap: int, chance: random.Random) -> _Draw:
+def _draw(roles: Sequence[Role], running: Sequence[Counts], gap: int, chance: random.Random) -> _Draw:
     segments: list[Segment] = []
-    for number, recording in enumerate(recordings):
+    for number, counts in enumerate(running):
         shuffled = list(roles)
         chance.shuffle(shuffled)
-        segments += _segments(number, recording.frames, shuffled, gap)
-    shares = {role: roles.count(role) / len(roles) for role in set(roles)}
-    counts = {role: _class_frames(segments, role, recordings) for role in shares}
-    totals = [sum(frames) for frames in zip(*counts.values(), strict=True)]
-    occurring = [column for column, total in enumerate(totals) if total]
-    lacking = [(role, column) for role in sorted(shares) for column in occurring if not counts[role][column]]
-    unevenness = max(
-        (
-            abs(counts[role][column] / totals[column] - shares[role])
-            for role in shares
-            for column in occurring
-        ),
-        default=0.0,
-    )
+        segments += _segments(number, len(counts) - 1, shuffled, gap)
+    parts = sorted(set(roles))
+    wanted = np.array([roles.count(role) / len(roles) for role in parts])
+    frames = np.zeros((len(parts), running[0].shape[1]), dtype=np.int64)
+    for segment in segments:
+        counts = running[segment.recording]
+        frames[parts.index(segment.role)] += counts[segment.stop] - counts[segment.start]
+    occurring = np.flatnonzero(sum(counts[-1] for counts in running))
+    lacking = [
+        (role, int(c)) for role, row in zip(parts, frames, strict=True) for c in occurring if not row[c]
+    ]
+    shares = frames[:, occurring] / np.maximum(frames[:, occurring].sum(axis=0), 1)
+    unevenness = float(np.abs(shares - wanted[:, None]).max(initial=0.0))
     return _Draw(tuple(segments), tuple(lacking), unevenness)
 
 
@@ -119,15 +126,10 @@ def _segments(number: int, frames: int, roles: Sequence[Role], gap: int) -> list
     ]
 
 
-def _class_frames(segments: Sequence[Segment], role: Role, recordings: Sequence[Recording]) -> list[int]:
-    """Return the labelled frames a class in one part."""
-    counts = [0] * recordings[0].views[0].labels.shape[1]
-    for segment in segments:
-        if segment.role == role:
-            for view in recordings[segment.recording].views:
-                present = (view.labels[segment.start : segment.stop] == 1).sum(axis=0)
-                counts = [count + int(more) for count, more in zip(counts, present, strict=True)]
-    return counts
+def _running_counts(recording: Recording) -> Counts:
+    """Return, for each frame, the labelled frames a class of all views before it: (frames + 1, classes)."""
+    present = np.stack([view.labels == 1 for view in recording.views]).sum(axis=0, dtype=np.int64)
+    return np.concatenate([np.zeros_like(present[:1]), present.cumsum(axis=0)])
 
 
 def _lacking(draw: _Draw, classes: Sequence[str]) -> str:

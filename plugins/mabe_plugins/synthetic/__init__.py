@@ -29,7 +29,7 @@ class SyntheticConfig:
     missing: float = _field("fraction of points that the tracker misses", 0.03, ge(0.0), lt(1.0))
     missing_seconds: float = _field("mean length of a gap in a point's track, in seconds", 0.3, gt(0.0))
     annotator_jitter: float = _field(
-        "standard deviation of where an annotator sets a bout's border, in seconds", 0.15, ge(0.0)
+        "standard deviation of where an annotator sets a bout's border, in seconds", 0.2, ge(0.0)
     )
 
 

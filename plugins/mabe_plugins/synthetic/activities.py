@@ -19,16 +19,19 @@ class Rhythm:
     size: float
 
 
-SLOW = (0.4, 0.8)
+SLOW = (0.3, 0.6)
+SWEEPING = (1.5, 2.5)
 SNIFFING = (3.0, 5.0)
-THRUSTING = (2.5, 4.0)
+THRUSTING = (2.5, 3.5)
 
-HEAD_SCAN = Rhythm(SLOW, 0.45)
+HEAD_SCAN = Rhythm(SLOW, 0.4)
 HEAD_STILL = Rhythm(SLOW, 0.08)
-HEAD_SNIFF = Rhythm(SNIFFING, 0.45)
-BODY_STILL = Rhythm(SLOW, 0.0)
-BODY_SWAY = Rhythm(SLOW, 0.12)
-BODY_THRUST = Rhythm(THRUSTING, 0.12)
+HEAD_SNIFF = Rhythm(SNIFFING, 0.4)
+STILL = Rhythm(SLOW, 0.0)
+SIDLE = Rhythm(SLOW, 0.25)
+SWEEP = Rhythm(SWEEPING, 0.25)
+SWAY = Rhythm(SLOW, 0.2)
+THRUST = Rhythm(THRUSTING, 0.2)
 
 
 @attrs.frozen
@@ -41,7 +44,7 @@ class Drive:
     speed: body lengths a second, at most; drawn anew for each goal.
     hold: seconds that a goal lasts.
     agility: fraction of the wanted change of velocity taken each frame.
-    head: yaw of the head in radians. body: shift along the body's axis in body lengths.
+    head: yaw of the head in radians. along, across: shift of the body, by its own axis, in body lengths.
     """
 
     goal: Literal["place", "nose", "beside", "rear", "behind"] = "place"
@@ -50,7 +53,8 @@ class Drive:
     hold: Range = (1.0, 2.5)
     agility: float = 0.2
     head: Rhythm = HEAD_SCAN
-    body: Rhythm = BODY_STILL
+    along: Rhythm = STILL
+    across: Rhythm = STILL
 
 
 @attrs.frozen
@@ -75,7 +79,7 @@ STAY = Drive()
 AMBLE = Drive(speed=(0.0, 0.8))
 STROLL = Drive(speed=(0.2, 2.0))
 WALK = Drive(speed=(1.0, 2.0))
-RUN = Drive(speed=(3.0, 6.0), hold=(0.5, 1.2), agility=0.3)
+RUN = Drive(speed=(2.5, 5.0), hold=(0.5, 1.2), agility=0.3)
 TOUCH = Drive(goal="nose", face="partner", speed=(2.5, 3.5), hold=(0.8, 1.6))
 CLOSE_UP = Drive(goal="beside", face="partner")
 ON_TOP = Drive(goal="rear", face="aligned", speed=(3.5, 4.5), agility=0.3)
@@ -91,10 +95,10 @@ ACTIVITIES = (
     Activity("run", "other", 0.02, 1.2, RUN, RUN),
     Activity("rest", "other", 0.03, 2.5, STAY, STROLL),
     Activity("groom", "other", 0.02, 2.5, attrs.evolve(STAY, head=HEAD_SNIFF), AMBLE),
-    Activity("investigated", "other", 0.03, 1.8, AMBLE, attrs.evolve(TOUCH, head=HEAD_SNIFF)),
-    Activity("linger", "other", 0.20, 1.8, TOUCH, AMBLE, contact=True),
-    Activity("follow", "other", 0.06, 1.5, TRAIL, WALK, contact=True),
-    Activity("climb", "other", 0.08, 2.5, attrs.evolve(ON_TOP, body=BODY_SWAY), AMBLE, contact=True),
+    Activity("investigated", "other", 0.03, 1.8, AMBLE, attrs.evolve(TOUCH, head=HEAD_SNIFF, across=SWEEP)),
+    Activity("linger", "other", 0.20, 1.8, attrs.evolve(TOUCH, across=SIDLE), AMBLE, contact=True),
+    Activity("follow", "other", 0.06, 1.5, attrs.evolve(TRAIL, across=SIDLE), WALK, contact=True),
+    Activity("climb", "other", 0.08, 2.5, attrs.evolve(ON_TOP, along=SWAY), AMBLE, contact=True),
     Activity(
         "jostle",
         "other",
@@ -104,16 +108,32 @@ ACTIVITIES = (
         AMBLE,
         contact=True,
     ),
-    Activity("sniff", "investigation", 0.24, 1.8, attrs.evolve(TOUCH, head=HEAD_SNIFF), AMBLE, contact=True),
-    Activity("pursue", "investigation", 0.07, 1.5, attrs.evolve(TRAIL, head=HEAD_SNIFF), WALK, contact=True),
-    Activity("mount", "mount", 0.08, 2.5, attrs.evolve(ON_TOP, body=BODY_THRUST), AMBLE, contact=True),
+    Activity(
+        "sniff",
+        "investigation",
+        0.24,
+        1.8,
+        attrs.evolve(TOUCH, head=HEAD_SNIFF, across=SWEEP),
+        AMBLE,
+        contact=True,
+    ),
+    Activity(
+        "pursue",
+        "investigation",
+        0.07,
+        1.5,
+        attrs.evolve(TRAIL, head=HEAD_SNIFF, across=SWEEP),
+        WALK,
+        contact=True,
+    ),
+    Activity("mount", "mount", 0.08, 2.5, attrs.evolve(ON_TOP, along=THRUST), AMBLE, contact=True),
     Activity(
         "attack",
         "attack",
         0.03,
         1.2,
-        attrs.evolve(CLOSE_UP, speed=(5.0, 9.0), hold=(0.1, 0.25), agility=0.5),
-        Drive(speed=(0.5, 5.0), hold=(0.2, 0.5), agility=0.4),
+        attrs.evolve(CLOSE_UP, speed=(4.0, 7.0), hold=(0.1, 0.25), agility=0.5),
+        Drive(speed=(0.5, 4.0), hold=(0.2, 0.5), agility=0.4),
         contact=True,
     ),
 )

@@ -114,11 +114,14 @@ def _lay_keypoints(
     size: Array,
 ) -> Array:
     size = size.T
-    bend = 1.5 * _smooth(turned)
-    yaw = _smooth(_gather(scripts, "head")) * sine(_gather(scripts, "head_phase"))
-    shift = _smooth(_gather(scripts, "body")) * sine(_gather(scripts, "body_phase")) * size
+    bend = _smooth(turned)
+    yaw, along, across = (
+        _smooth(_gather(scripts, part)) * sine(_gather(scripts, f"{part}_phase"))
+        for part in ("head", "along", "across")
+    )
     hx, hy = heading
-    cx, cy = centre[0] + hx * shift, centre[1] + hy * shift
+    cx = centre[0] + size * (hx * along - hy * across)
+    cy = centre[1] + size * (hy * along + hx * across)
     front_x, front_y = _rotate(hx, hy, bend)
     rear_x, rear_y = _rotate(hx, hy, -bend)
     head_x, head_y = _rotate(front_x, front_y, bend + yaw / 2)

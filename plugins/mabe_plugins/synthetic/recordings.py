@@ -15,7 +15,7 @@ from .script import FPS, draw_script
 INDIVIDUALS = ("resident", "intruder")
 PARTS = ("train", "validation")
 GRID = 64.0  # coordinates are rounded to 1/64 pixel, confidences to 1/1024
-BODY_LENGTH = 100.0  # pixels
+BODY_LENGTH = 130.0  # pixels
 WHOLE_ANIMAL = 0.1  # of the missing points, this fraction goes missing with the whole animal
 
 

@@ -25,7 +25,7 @@ class Script:
 
     relative: 1 where the goal is in the partner's frame (body lengths), 0 where it is a place (pixels).
     towards_motion, towards_partner, aligned: weights of where the body turns to.
-    head, body: amplitudes (radians, body lengths); head_phase, body_phase: in turns.
+    head, along, across: amplitudes (radians, body lengths), and the phase of each in turns.
     """
 
     behaviour: NDArray[np.int64]
@@ -39,8 +39,10 @@ class Script:
     aligned: Array
     head: Array
     head_phase: Array
-    body: Array
-    body_phase: Array
+    along: Array
+    along_phase: Array
+    across: Array
+    across_phase: Array
 
 
 def sine(turns: Array) -> Array:
@@ -139,7 +141,7 @@ def _strive(
         ("aligned", "aligned"),
     ):
         tracks[name] = np.where(faces == face, 1.0, 0.0)
-    for part in ("head", "body"):
+    for part in ("head", "along", "across"):
         rhythms = [getattr(drive, part) for drive in drives]
         hertz = _between(rng, [rhythm.hertz for rhythm in rhythms])
         tracks[part] = np.array([rhythm.size for rhythm in rhythms])[bout_of]

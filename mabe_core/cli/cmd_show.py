@@ -22,7 +22,7 @@ def command(kind: str, name: str, plugin_files: tuple[Path, ...]) -> None:
 
     from rich.table import Table
 
-    from mabe_core.experiment.fields import describe
+    from mabe_core.configs.fields import describe
     from mabe_core.reports.console import console
 
     if kind not in KINDS:

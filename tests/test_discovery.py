@@ -1,0 +1,164 @@
+"""Finding plugins: what an author did wrong is told with file and line, and hurts nobody else."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from mabe_core import UserError
+from mabe_core.discovery import load_plugins
+from mabe_core.registry import KINDS, Registry
+
+GOOD = """\
+import attrs
+from mabe_core import ModelSpec, hookimpl
+
+@attrs.frozen
+class Config:
+    "A model."
+    width: int = 3
+
+def build(config, data):
+    raise AssertionError
+
+@hookimpl
+def mabe_models():
+    return [ModelSpec(name="mine", config=Config, build=build)]
+"""
+
+
+def plugin(folder: Path, text: str, name: str = "plug.py") -> Path:
+    file = folder / name
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def installed(folder: Path, distribution: str, module: str, text: str) -> None:
+    """Lay out an installed distribution with one plugin, as pip would."""
+    plugin(folder, text, f"{module}.py")
+    info = folder / f"{distribution.replace('-', '_')}-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text(f"[mabe]\n{module} = {module}\n")
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder from which plugins are found as installed ones; their modules are forgotten after."""
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def fault_of(registry: Registry) -> str:
+    (broken,) = registry.broken
+    return str(broken)
+
+
+def test_a_local_file_offers_components_and_is_known_by_its_content(tmp_path):
+    found = load_plugins([plugin(tmp_path, GOOD)]).find("model", "mine")
+    assert found.origin.place == "file"
+    assert found.origin.file == tmp_path / "plug.py"
+    assert found.spec.describe() == "A model."
+    assert len(found.origin.sha256) == 64
+
+
+def test_an_installed_plugin_is_found_with_its_distribution(site):
+    installed(site, "mabe-mine", "mabe_mine_a", GOOD)
+    found = load_plugins().find("model", "mine")
+    assert (found.origin.distribution, found.origin.version, found.origin.place) == (
+        "mabe-mine",
+        "1.2",
+        "installed",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("def mabe_models", "def mabe_modelz"), r"plug.py:12: no hook is named 'mabe_modelz'. Did you mean 'mabe_models'\?"),
+        (("@hookimpl\n", ""), r"plug.py:12: mabe_models looks like a hook: mark it with @hookimpl"),
+        (("[ModelSpec(", "(ModelSpec("), r"plug.py"),
+        (("return [ModelSpec(name=\"mine\", config=Config, build=build)]", "return 7"), r"plug.py:12: mabe_models must return a list of ModelSpec, not 7"),
+        (("return [ModelSpec(name=\"mine\", config=Config, build=build)]", "return ['x']"), r"plug.py:12: mabe_models must return ModelSpec, not str"),
+        (("@attrs.frozen\n", ""), r"plug.py:4: the config of model 'mine': .* is no attrs class"),
+        (("width: int", "width: Nowhere"), r"plug.py:4: the config of model 'mine': an annotation cannot be resolved: name 'Nowhere' is not defined"),
+        (("width: int", "name: str"), r"plug.py:4: the config of model 'mine': name: a field cannot be called so"),
+        (("name=\"mine\"", "name=\"My Model\""), r"plug.py:14: ValueError: name must be lower case"),
+        (("import attrs\n", "import attrs\nimport not_there_at_all\n"), r"plug.py:2: ModuleNotFoundError: No module named 'not_there_at_all'"),
+        (("def build(config, data):", "def build(config, data:"), r"plug.py:9: SyntaxError"),
+        (("return [", "return 1 / 0 or ["), r"plug.py:14: ZeroDivisionError"),
+        (("def mabe_models()", "def mabe_models(wrong)"), r"wrong"),
+        (("@hookimpl\ndef mabe_models():\n", "def other():\n"), r"implements no hook; hooks: mabe_models, "),
+    ],
+)  # fmt: skip
+def test_what_an_author_did_wrong_is_told_with_the_plugins_own_line(tmp_path, change, told):
+    assert change[0] in GOOD
+    with pytest.raises(UserError, match=told):
+        load_plugins([plugin(tmp_path, GOOD.replace(*change))])
+
+
+def test_a_broken_installed_plugin_leaves_the_others_alone_and_is_named(site, monkeypatch):
+    installed(site, "mabe-bad", "mabe_bad_b", "raise RuntimeError('half made')\n")
+    registry = load_plugins()
+    assert registry.find("model", "transformer")
+    told = fault_of(registry)
+    assert "plugin mabe_bad_b (mabe-bad 1.2)" in told
+    assert "mabe_bad_b.py:1: RuntimeError: half made" in told
+    with pytest.raises(UserError, match=r"Did you mean 'transformer'\? Not loaded: plugin mabe_bad_b"):
+        registry.find("model", "transformers")
+    monkeypatch.setenv("MABE_STRICT_PLUGINS", "1")
+    with pytest.raises(UserError, match="half made"):
+        load_plugins()
+
+
+def test_a_name_that_two_plugins_offer_is_an_error_that_names_both(site):
+    installed(site, "mabe-one", "mabe_one_c", GOOD)
+    installed(site, "mabe-two", "mabe_two_c", GOOD)
+    registry = load_plugins()
+    assert len(registry.collisions()) == 1
+    with pytest.raises(
+        UserError, match=r"mabe_one_c \(mabe-one 1.2\) and plugin mabe_two_c \(mabe-two 1.2\)"
+    ):
+        registry.find("model", "mine")
+    assert registry.find("model", "transformer")
+
+
+def test_only_a_replacement_that_says_so_shadows_a_built_in(tmp_path):
+    shadow = GOOD.replace('name="mine"', 'name="transformer"')
+    with pytest.raises(UserError, match="transformer' is offered by"):
+        load_plugins([plugin(tmp_path, shadow)]).find("model", "transformer")
+    shadow = shadow.replace("build=build", "build=build, replaces=True")
+    found = load_plugins([plugin(tmp_path, shadow)]).find("model", "transformer")
+    assert found.origin.place == "file"
+
+
+def test_a_component_of_another_kind_is_pointed_out():
+    with pytest.raises(UserError, match="no model is named 'adamw'. 'adamw' is the name of another kind: optimizer"):
+        load_plugins().find("model", "adamw")
+
+
+def test_every_kind_has_a_hook_and_the_list_names_what_is_promised(mabe):
+    assert set(KINDS) >= {"model", "positional_encoding", "dataset", "pose_reader", "label_reader", "split"}
+    assert set(KINDS) >= {"feature", "augmentation", "loss", "optimizer", "scheduler", "metric"}
+    rows = json.loads(mabe("list", "--json").out)
+    found = {(row["kind"], row["name"]) for row in rows}
+    assert found >= {
+        ("model", "transformer"),
+        ("positional_encoding", "sinusoidal"),
+        ("positional_encoding", "learned"),
+        ("positional_encoding", "rotary"),
+        ("dataset", "synthetic"),
+        ("dataset", "pose_files"),
+        ("pose_reader", "deeplabcut"),
+        ("label_reader", "boris"),
+        ("label_reader", "caltech"),
+        ("optimizer", "adamw"),
+        ("scheduler", "cosine"),
+    }
+    assert all(row["summary"] and row["plugin"] and row["version"] >= 1 for row in rows)

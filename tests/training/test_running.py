@@ -1,0 +1,267 @@
+"""Running an experiment: finished, interrupted, killed, resumed, changed."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from sklearn.metrics import f1_score
+
+from mabe_core.discovery import load_plugins
+from mabe_core.exchange import DataAccess
+from mabe_core.experiment import read_document, resolve
+from mabe_core.runs.opening import open_run
+from mabe_core.training.run import train
+
+LONG = ("--set", "training.epochs=12", "--set", "training.windows_per_epoch=800")
+
+
+def only_run(folder: Path) -> Path:
+    (run,) = [path for path in (folder / "runs").iterdir() if ".aside-" not in path.name]
+    return run
+
+
+def final_weights(run: Path) -> dict[str, torch.Tensor]:
+    last = json.loads((run / "last.json").read_text())
+    mapped = load_file(run / "checkpoints" / last["checkpoint"] / "model.safetensors")
+    return {name: tensor.clone() for name, tensor in mapped.items()}
+
+
+def assert_same_bits(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == other.keys()
+    for name, tensor in one.items():
+        assert torch.equal(tensor, other[name]), name
+
+
+def wait_for_checkpoint(folder: Path, number: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        last = list((folder / "runs").glob("*/last.json"))
+        if last and json.loads(last[0].read_text())["epoch"] >= number:
+            return
+        time.sleep(0.02)
+    raise AssertionError("no checkpoint came within a minute")
+
+
+def test_a_run_ends_with_scores_its_id_and_everything_on_disk(mabe, tiny, tmp_path):
+    outcome = mabe("run", tiny)
+    assert outcome.code == 0, outcome.err
+    run = only_run(tmp_path)
+    assert "macro_f1" in outcome.out
+    assert f"experiment id  {run.name}" in outcome.out
+    assert {path.name for path in run.iterdir()} >= {
+        "experiment.yaml",
+        "record.json",
+        "metrics.jsonl",
+        "plugins",
+        "checkpoints",
+        "best.json",
+        "last.json",
+    }
+    record = json.loads((run / "record.json").read_text())
+    assert record["state"] == "finished"
+    assert record["auto"]["device"] == "cpu"
+    assert {(item["kind"], item["name"]) for item in record["components"]} >= {
+        ("model", "transformer"),
+        ("positional_encoding", "sinusoidal"),
+        ("dataset", "tiny"),
+    }
+    assert [json.loads(line)["epoch"] for line in (run / "metrics.jsonl").read_text().splitlines()] == [
+        1,
+        2,
+        3,
+        4,
+    ]
+
+
+def test_checkpoints_kept_are_every_second_epoch_the_best_and_the_last(mabe, tiny, tmp_path):
+    mabe("run", tiny, "--set", "training.epochs=5")
+    run = only_run(tmp_path)
+    best = json.loads((run / "best.json").read_text())["checkpoint"]
+    kept = {path.name for path in (run / "checkpoints").iterdir()}
+    assert kept == {"step-00000022", "step-00000044", "step-00000055", best}
+
+
+def test_scores_equal_scikit_learns_on_the_model_that_was_saved(mabe, tiny, tmp_path):
+    mabe("run", tiny, "--set", "training.epochs=1", "--set", "optimizer.learning_rate=1e-3")
+    run = only_run(tmp_path)
+    line = json.loads((run / "metrics.jsonl").read_text())
+    experiment_file = run / "experiment.yaml"
+    document = read_document(experiment_file)
+    experiment = resolve(document, load_plugins(document.plugin_files))
+    dataset = experiment.data.dataset.build(DataAccess(()))
+    recording = dataset.recordings[0]
+    from mabe_core import DataShape
+
+    shape = DataShape(8, 2, dataset.classes, 16)
+    model = experiment.model.build(shape).eval()
+    model.load_state_dict(final_weights(run))
+    inputs = torch.from_numpy(recording.points).flatten(1).view(-1, 16, 8)
+    with torch.no_grad():
+        found = model(inputs).argmax(-1).flatten().numpy()
+    truth = recording.views[0].labels.argmax(1)
+    expected = f1_score(truth, found, labels=range(2), average="macro", zero_division=0)
+    assert 0 < expected < 1
+    assert line["val_macro_f1"] == pytest.approx(expected)
+
+
+def test_running_it_again_says_that_it_is_finished_without_training(mabe, tiny, tmp_path, start_mabe):
+    assert mabe("run", tiny).code == 0
+    before = final_weights(only_run(tmp_path))
+    began = time.monotonic()
+    again = start_mabe("run", tiny)
+    out, _ = again.communicate(timeout=60)
+    assert time.monotonic() - began < 3
+    assert again.returncode == 0
+    assert "is finished" in out
+    assert "macro_f1" in out
+    assert_same_bits(before, final_weights(only_run(tmp_path)))
+
+
+def test_fresh_trains_again_and_moves_the_old_run_aside(mabe, tiny, tmp_path):
+    mabe("run", tiny)
+    before = final_weights(only_run(tmp_path))
+    outcome = mabe("run", tiny, "--fresh")
+    assert "epoch   4/4" in outcome.out
+    (aside,) = (tmp_path / "runs").glob("*.aside-*")
+    assert_same_bits(before, final_weights(aside))
+    assert_same_bits(before, final_weights(only_run(tmp_path)))
+
+
+@pytest.mark.parametrize("after", [1, 5])
+def test_killed_and_run_again_it_ends_with_the_same_bits(tiny, tmp_path, start_mabe, mabe, after):
+    killed = start_mabe("run", tiny, *LONG)
+    wait_for_checkpoint(tmp_path, after)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert json.loads((only_run(tmp_path) / "record.json").read_text())["state"] == "running"
+    assert "interrupted" in mabe("runs").out
+    resumed = mabe("run", tiny, *LONG)
+    assert resumed.code == 0, resumed.err
+    assert "going on from step" in resumed.out
+    assert json.loads((only_run(tmp_path) / "record.json").read_text())["attempts"] == 2
+    whole = mabe("run", tiny, *LONG, "--runs-dir", tmp_path / "other" / "runs")
+    assert whole.code == 0
+    assert_same_bits(final_weights(only_run(tmp_path)), final_weights(only_run(tmp_path / "other")))
+    lines = [(only_run(folder) / "metrics.jsonl").read_text() for folder in (tmp_path, tmp_path / "other")]
+    losses = [[json.loads(line)["train_loss"] for line in text.splitlines()] for text in lines]
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_asked_to_stop_it_saves_in_mid_epoch_and_goes_on_to_the_same_bits(
+    tiny, tmp_path, start_mabe, mabe, signum, code
+):
+    running = start_mabe("run", tiny, *LONG)
+    wait_for_checkpoint(tmp_path, 2)
+    running.send_signal(signum)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == code
+    assert "saved" in err
+    assert "Traceback" not in err
+    run = only_run(tmp_path)
+    assert json.loads((run / "record.json").read_text())["state"] == "interrupted"
+    stopped = json.loads((run / "last.json").read_text())["step"]
+    resumed = mabe("run", "--resume", run.name[:8])
+    assert f"going on from step {stopped}" in resumed.out
+    mabe("run", tiny, *LONG, "--runs-dir", tmp_path / "other" / "runs")
+    assert_same_bits(final_weights(run), final_weights(only_run(tmp_path / "other")))
+
+
+def test_a_second_process_on_the_same_run_is_refused_by_name(tiny, tmp_path, start_mabe):
+    first = start_mabe("run", tiny, *LONG)
+    wait_for_checkpoint(tmp_path, 1)
+    second = start_mabe("run", tiny, *LONG)
+    _, err = second.communicate(timeout=60)
+    first.kill()
+    first.communicate()
+    assert second.returncode == 2
+    assert f"is being run by process {first.pid}" in err
+
+
+def test_a_damaged_newest_checkpoint_is_told_and_the_one_before_is_used(mabe, tiny, tmp_path):
+    mabe("run", tiny)
+    run = only_run(tmp_path)
+    before = final_weights(run)
+    record = json.loads((run / "record.json").read_text())
+    (run / "record.json").write_text(json.dumps({**record, "state": "interrupted"}))
+    newest = run / "checkpoints" / "step-00000044" / "model.safetensors"
+    content = bytearray(newest.read_bytes())
+    content[-1] ^= 1
+    newest.write_bytes(content)
+    outcome = mabe("run", tiny)
+    assert outcome.code == 0, outcome.err
+    assert "step-00000044/model.safetensors is damaged" in outcome.out.replace("\n", "")
+    assert "going on from step 22" in outcome.out
+    assert_same_bits(before, final_weights(run))
+
+
+def test_other_software_is_told_when_a_run_is_repeated(mabe, tiny, tmp_path):
+    mabe("run", tiny)
+    run = only_run(tmp_path)
+    record = json.loads((run / "record.json").read_text())
+    record["software"]["torch"] = "2.10.0"
+    record["components"][-1]["sources"] = {"__init__.py": "0" * 64}
+    (run / "record.json").write_text(json.dumps(record))
+    told = mabe("run", tiny).out
+    assert "was 2.10.0" in told
+    assert "has other source in" in told
+
+
+def test_augmented_training_sees_the_same_windows_as_plain_when_nothing_is_changed(tiny, tmp_path):
+    """Features in the step equal features of the whole recording, margins and gaps included."""
+    from mabe_core.exchange import SplitContext
+    from mabe_core.training.inputs import prepare
+
+    base = ("data.dataset.missing=0.2", "data.features=[interpolate]", "data.frame_gap=2")
+    data = {}
+    for name, augmentations in (("plain", "[]"), ("augmented", "[turn]")):
+        document = read_document(tiny, (*base, f"data.augmentations={augmentations}"))
+        experiment = resolve(document, load_plugins(document.plugin_files))
+        dataset = experiment.data.dataset.build(DataAccess(()))
+        partition = experiment.data.split.build()(dataset.recordings, SplitContext(31, 0))
+        data[name] = prepare(
+            experiment.data, dataset, partition, dtype=torch.float32, device=torch.device("cpu")
+        )
+    plain, augmented = data["plain"], data["augmented"]
+    assert len(plain.train_starts) == len(augmented.train_starts)
+    chosen = torch.arange(0, len(plain.train_starts), 37)
+    inputs, targets = plain.train(plain.train_starts[chosen])
+    turned, same_targets = augmented.train(augmented.train_starts[chosen])
+    assert torch.equal(targets, same_targets)
+    distance = inputs.unflatten(-1, (-1, 2)).norm(dim=-1)
+    torch.testing.assert_close(turned.unflatten(-1, (-1, 2)).norm(dim=-1), distance)
+    assert not torch.allclose(turned, inputs)
+
+
+def test_augmented_training_resumes_to_the_bit(mabe, tiny, tmp_path, start_mabe):
+    words = ("run", tiny, *LONG, "--set", "data.augmentations=[turn]", "--set", "data.features=[interpolate]")
+    running = start_mabe(*words)
+    wait_for_checkpoint(tmp_path, 1)
+    running.send_signal(signal.SIGTERM)
+    running.communicate(timeout=60)
+    assert running.returncode == 143
+    assert mabe(*words).code == 0
+    assert mabe(*words, "--runs-dir", tmp_path / "other" / "runs").code == 0
+    assert_same_bits(final_weights(only_run(tmp_path)), final_weights(only_run(tmp_path / "other")))
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_says_where(mabe, tiny, tmp_path):
+    outcome = mabe("run", tiny, "--set", "optimizer.learning_rate=1e30", "--set", "training.grad_clip=null")
+    assert outcome.code == 1
+    assert "the loss became nan in epoch" in outcome.err
+    assert json.loads((only_run(tmp_path) / "record.json").read_text())["state"] == "failed"
+
+
+def test_training_goes_on_from_python_with_the_same_function(tiny, tmp_path):
+    document = read_document(tiny)
+    registry = load_plugins(document.plugin_files)
+    opened = open_run(resolve(document, registry), registry, tmp_path / "runs", DataAccess(()))
+    record = train(opened)
+    assert record.state == "finished"
+    assert record.best is not None
