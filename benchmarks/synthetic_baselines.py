@@ -20,6 +20,7 @@ Part = tuple[Array, NDArray[np.int64]]
 
 NOSE, NECK, TAIL = 0, 3, 6  # keypoints of the synthetic mice
 HALF_WINDOWS = (5, 15, 30)  # frames to either side
+EVERY = 10  # neighbouring frames are alike, so each tenth is trained on
 
 
 def model_input(recording: Recording, features: Sequence[Feature]) -> Array:
@@ -58,7 +59,7 @@ def logistic_regression(train: Part, held_out: Part, classes: int) -> float:
     scores = []
     for weight in (None, "balanced"):
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300, class_weight=weight))
-        model.fit(train[0][::10], train[1][::10])
+        model.fit(train[0][::EVERY], train[1][::EVERY])
         scores.append(macro_f1(held_out[1], model.predict(held_out[0]), classes))
     return max(scores)
 
@@ -66,7 +67,7 @@ def logistic_regression(train: Part, held_out: Part, classes: int) -> float:
 def boosted_trees(train: Part, held_out: Part, classes: int, seed: int) -> float:
     """Return the macro-F1 of boosted trees."""
     model = HistGradientBoostingClassifier(random_state=seed)
-    model.fit(train[0][::5], train[1][::5])
+    model.fit(train[0][::EVERY], train[1][::EVERY])
     return macro_f1(held_out[1], model.predict(held_out[0]), classes)
 
 

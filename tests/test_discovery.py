@@ -139,7 +139,9 @@ def test_only_a_replacement_that_says_so_shadows_a_built_in(tmp_path):
 
 
 def test_a_component_of_another_kind_is_pointed_out():
-    with pytest.raises(UserError, match="no model is named 'adamw'. 'adamw' is the name of another kind: optimizer"):
+    with pytest.raises(
+        UserError, match="no model is named 'adamw'. 'adamw' is the name of another kind: optimizer"
+    ):
         load_plugins().find("model", "adamw")
 
 

@@ -88,7 +88,10 @@ def test_a_mistake_is_told_in_one_screen_without_a_traceback(mabe, words, told):
         ("data.dataset.gives_roles=false", "time_blocks"),
         ("data.dataset.missing=0.1", "Add the feature `interpolate`"),
         ("device=cuda:7", "device: cuda:7 is asked for, but torch finds"),
-        ("training.monitor=macro_f2", "training.monitor: no metric gives a score named 'macro_f2'. Did you mean 'macro_f1'?"),
+        (
+            "training.monitor=macro_f2",
+            "training.monitor: no metric gives a score named 'macro_f2'. Did you mean 'macro_f1'?",
+        ),
         ("scheduler.min_lr=1", "above the learning rate"),
     ],
 )

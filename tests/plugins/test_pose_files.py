@@ -75,7 +75,12 @@ class TestPairing:
 
     def test_an_explicit_list_pairs_what_names_do_not(self, data: Path) -> None:
         pairs = (
-            Pair(pose="pose/10DLC_net.csv", labels="annotations/2_annot.txt", recording="b", groups={"lab": "x"}),
+            Pair(
+                pose="pose/10DLC_net.csv",
+                labels="annotations/2_annot.txt",
+                recording="b",
+                groups={"lab": "x"},
+            ),
             Pair(pose="pose/2DLC_net.csv", labels="annotations/10_annot.txt"),
         )
         dataset = load(data, pairs=pairs)

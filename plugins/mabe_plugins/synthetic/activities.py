@@ -19,10 +19,10 @@ class Rhythm:
     size: float
 
 
-SLOW = (0.3, 0.6)
-SWEEPING = (1.5, 2.5)
+SLOW = (0.8, 1.2)
+SWEEPING = (2.0, 3.5)
 SNIFFING = (3.0, 5.0)
-THRUSTING = (2.5, 3.5)
+THRUSTING = (3.0, 4.0)
 
 HEAD_SCAN = Rhythm(SLOW, 0.4)
 HEAD_STILL = Rhythm(SLOW, 0.08)
@@ -102,10 +102,10 @@ ACTIVITIES = (
     Activity(
         "jostle",
         "other",
-        0.04,
+        0.06,
         1.3,
-        attrs.evolve(CLOSE_UP, speed=(1.0, 2.5), hold=(0.7, 1.4)),
-        AMBLE,
+        attrs.evolve(CLOSE_UP, speed=(2.0, 3.5), hold=(0.3, 0.5), agility=0.3),
+        Drive(speed=(0.3, 2.0), hold=(0.4, 0.8)),
         contact=True,
     ),
     Activity(
