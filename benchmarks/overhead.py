@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from benchmarks.context import context
 from mabe_core.discovery import load_plugins
 from mabe_core.exchange import DataAccess, SplitContext
 from mabe_core.experiment import Experiment, read_document, resolve
@@ -144,7 +145,7 @@ def main() -> None:
             flush=True,
         )
     if asked.json:
-        asked.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        asked.json.write_text(json.dumps({**context(), "ratios": figures}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Prints what the synthetic data asks for: macro-F1 on held-out recordings, without and with time.
 
-    python benchmarks/synthetic_difficulty.py [--seeds 42 43 44] [--jobs 3] [--device cuda] [--json OUT]
+    python -m benchmarks.synthetic_difficulty [--seeds 42 43 44] [--jobs 3] [--device cuda] [--json OUT]
 
 Two rows train V3 through the engine, 20,000 steps each; a run that is finished already is not run again.
 Exits 1 where a figure is not what the synthetic data was made for.
@@ -18,8 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import attrs
-from synthetic_baselines import baselines
 
+from benchmarks.context import context
+from benchmarks.synthetic_baselines import baselines
 from mabe_core import DataAccess, PoseLayout
 from mabe_core.cli import options
 from mabe_core.experiment import read_document, resolve
@@ -67,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             scores.setdefault(row, []).append(score)
     missed = report(scores)
     if asked.json:
-        asked.json.write_text(json.dumps({"seeds": asked.seeds, "macro_f1": scores}, indent=1) + "\n")
+        found = {**context(), "seeds": asked.seeds, "macro_f1": scores}
+        asked.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return 1 if missed else 0
 
 

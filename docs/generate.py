@@ -1,0 +1,145 @@
+"""Writes the generated parts of README and docs: help texts, tables of components and fields, figures.
+
+    python -m docs.generate [--check]
+
+A part stands between `<!-- generated: NAME -->` and `<!-- end -->`. With --check nothing is written, and the exit
+status is 1 where a part is out of date.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+import click
+
+from mabe_core.cli import COMMANDS, group
+from mabe_core.configs.fields import describe
+from mabe_core.discovery import load_plugins
+from mabe_core.experiment.schema import Checkpoint, Data, Experiment, Training
+from mabe_core.registry import KINDS
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def table(titles: list[str], rows: list[list[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+def commands() -> str:
+    """Return the help text of every command."""
+    context = click.Context(group, info_name="mabe", terminal_width=100)
+    texts = []
+    for name in COMMANDS:
+        command = group.get_command(context, name)
+        assert command is not None
+        with click.Context(command, info_name=name, parent=context, terminal_width=100) as inner:
+            texts.append(f"## mabe {name}\n\n```text\n{command.get_help(inner)}\n```\n")
+    return "\n".join(texts)
+
+
+def components() -> str:
+    """Return every built-in component by kind."""
+    offers = [offer for offer in load_plugins().all() if offer.origin.place == "built-in"]
+    rows = [[offer.spec.kind, f"`{offer.spec.name}`", offer.spec.describe()] for offer in offers]
+    return table(["kind", "name", "what it is"], rows)
+
+
+def kinds() -> str:
+    """Return every kind with its hook and what it exchanges."""
+    rows = [
+        [f"`{kind.name}`", f"`{kind.hook}`", f"`{kind.spec.__name__}`", " ".join(kind.help.split())]
+        for kind in KINDS.values()
+    ]
+    return table(["kind", "hook", "spec", "what it is"], rows)
+
+
+def sections() -> str:
+    """Return the fields of each section of an experiment file."""
+    parts = []
+    for title, config in (
+        ("top level", Experiment),
+        ("data", Data),
+        ("training", Training),
+        ("checkpoint", Checkpoint),
+    ):
+        rows = []
+        for field in describe(config):
+            default = "required" if field.default is attrs.NOTHING else f"`{json.dumps(field.default)}`"
+            limits = f" ({', '.join(field.limits)})" if field.limits else ""
+            part_of_id = "yes" if field.identity else "no"
+            rows.append([f"`{field.name}`", field.type + limits, default, part_of_id, field.help])
+        parts.append(f"### {title}\n\n{table(['key', 'type', 'default', 'in the id', 'what it says'], rows)}")
+    return "\n".join(parts)
+
+
+def synthetic_scores() -> str:
+    """Return what the synthetic data asks for, measured."""
+    found = json.loads((RESULTS / "synthetic_difficulty.json").read_text(encoding="utf-8"))
+    rows = [
+        [name, f"{statistics.fmean(values):.3f}", f"{min(values):.3f} to {max(values):.3f}"]
+        for name, values in found["macro_f1"].items()
+    ]
+    seeds = ", ".join(map(str, found["seeds"]))
+    told = f"\n`{found['command']}` on {found['machine']}, torch {found['software']['torch']}, seeds {seeds}.\n"
+    return table(["macro-F1 on held-out recordings", "mean", "over seeds"], rows) + told
+
+
+def overhead() -> str:
+    """Return the engine's speed against a plain loop, measured."""
+    found = json.loads((RESULTS / "overhead.json").read_text(encoding="utf-8"))
+    rows = [
+        [
+            name,
+            f"{one['engine']:.1f}",
+            f"{one['plain']:.1f}",
+            f"{one['ratio']:.3f}",
+            f"{one['ratio_min']:.3f} to {one['ratio_max']:.3f}",
+        ]
+        for name, one in found["ratios"].items()
+    ]
+    told = f"\n`{found['command']}` on {found['machine']}, torch {found['software']['torch']}.\n"
+    titles = ["model", "engine, steps/s", "plain loop, steps/s", "ratio", "over rounds"]
+    return table(titles, rows) + told
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "commands": commands,
+    "components": components,
+    "kinds": kinds,
+    "sections": sections,
+    "synthetic-scores": synthetic_scores,
+    "overhead": overhead,
+}
+
+
+def renew(text: str) -> str:
+    """Return a page with its generated parts made anew."""
+    return PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]()}\n{part[3]}", text)
+
+
+def main() -> int:
+    """Write the pages, or check them; return the exit status."""
+    stale = [page for page in PAGES if (text := page.read_text(encoding="utf-8")) != renew(text)]
+    if "--check" in sys.argv:
+        for page in stale:
+            print(f"{page.relative_to(ROOT)} is out of date: run `make docs`", file=sys.stderr)
+        return 1 if stale else 0
+    for page in stale:
+        page.write_text(renew(page.read_text(encoding="utf-8")), encoding="utf-8")
+        print(f"wrote {page.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
