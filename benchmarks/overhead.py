@@ -73,7 +73,7 @@ def engine_speed(experiment: Experiment, data: TrainingData) -> float:
         grad_clip=experiment.training.grad_clip,
         monitor="macro_f1",
         observe=observe,
-        save=lambda line, best: None,
+        save=lambda line: None,
         stop=StopRequest(),
     ).run()
     return speeds[0]

@@ -2,8 +2,8 @@
 
     python -m docs.generate [--check]
 
-A part stands between `<!-- generated: NAME -->` and `<!-- end -->`. With --check nothing is written, and the exit
-status is 1 where a part is out of date.
+A part stands between `<!-- generated: NAME -->` and `<!-- end -->`. With --check nothing is written, and the
+exit status is 1 where a part is out of date.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import attrs
 import click
@@ -91,8 +92,8 @@ def synthetic_scores() -> str:
         for name, values in found["macro_f1"].items()
     ]
     seeds = ", ".join(map(str, found["seeds"]))
-    told = f"\n`{found['command']}` on {found['machine']}, torch {found['software']['torch']}, seeds {seeds}.\n"
-    return table(["macro-F1 on held-out recordings", "mean", "over seeds"], rows) + told
+    titles = ["macro-F1 on held-out recordings", "mean", "over seeds"]
+    return table(titles, rows) + measured(found, f", seeds {seeds}")
 
 
 def overhead() -> str:
@@ -108,9 +109,13 @@ def overhead() -> str:
         ]
         for name, one in found["ratios"].items()
     ]
-    told = f"\n`{found['command']}` on {found['machine']}, torch {found['software']['torch']}.\n"
     titles = ["model", "engine, steps/s", "plain loop, steps/s", "ratio", "over rounds"]
-    return table(titles, rows) + told
+    return table(titles, rows) + measured(found)
+
+
+def measured(found: dict[str, Any], more: str = "") -> str:
+    """Return how and on what figures were measured."""
+    return f"\n`{found['command']}` on {found['machine']}, torch {found['software']['torch']}{more}.\n"
 
 
 PARTS: dict[str, Callable[[], str]] = {

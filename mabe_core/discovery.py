@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.metadata
-import importlib.util
 import inspect
 import os
-import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import attrs
@@ -20,7 +16,8 @@ import pluggy
 
 from mabe_core import hookspecs
 from mabe_core.configs.fields import faults
-from mabe_core.errors import Location, Problem, UserError, did_you_mean
+from mabe_core.errors import Problem, UserError, did_you_mean
+from mabe_core.local_files import import_local_file, read_local_files
 from mabe_core.registry import KINDS, Broken, Kind, Origin, Provided, Registry
 from mabe_core.specs import Spec
 
@@ -53,7 +50,7 @@ def load_plugins(files: Sequence[Path] = ()) -> Registry:
         try:
             plugin = candidate.load()
             _check_hooks(manager, plugin, candidate.origin)
-            manager.register(plugin, name=f"{candidate.origin.distribution}:{candidate.origin.plugin}")
+            _register(manager, plugin, candidate.origin)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything; it is told
             broken.append(Broken(candidate.origin, _explain(error, candidate.origin), error))
             continue
@@ -85,35 +82,17 @@ def _installed() -> Iterator[_Candidate]:
 
 
 def _local(files: Sequence[Path]) -> Iterator[_Candidate]:
-    for file in files:
-        try:
-            content = file.read_bytes()
-        except OSError as error:
-            raise UserError(
-                Problem(f"plugin file cannot be read: {error.strerror}", Location(str(file)))
-            ) from error
-        digest = hashlib.sha256(content).hexdigest()
-        module = f"mabe_local_{file.stem}_{digest[:8]}"
-        yield _Candidate(
-            Origin(plugin=file.stem, module=module, place="file", file=file, sha256=digest),
-            functools.partial(_import_file, file, module, content),
-        )
+    for origin in read_local_files(files):
+        yield _Candidate(origin, functools.partial(import_local_file, origin))
 
 
-def _import_file(file: Path, name: str, content: bytes) -> ModuleType:
-    """Run exactly the bytes that were hashed, as a module that can be found again."""
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None, "a .py path always has a loader"
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        exec(compile(content, str(file), "exec"), module.__dict__)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
+def _register(manager: pluggy.PluginManager, plugin: Any, origin: Origin) -> None:
+    """Register a plugin under a name that is its own; pluggy's own message would list every module."""
+    name = origin.module if origin.place == "file" else f"{origin.distribution}:{origin.plugin}"
+    earlier = manager.get_name(plugin)
+    if earlier is not None or manager.has_plugin(name):
+        raise PluginFault(f"{origin.module} is loaded already, as {earlier or name}: keep one entry point")
+    manager.register(plugin, name=name)
 
 
 def _check_hooks(manager: pluggy.PluginManager, plugin: Any, origin: Origin) -> None:
@@ -129,6 +108,11 @@ def _check_hooks(manager: pluggy.PluginManager, plugin: Any, origin: Origin) -> 
             raise PluginFault(
                 f"{_place(value)}{name} looks like a hook: mark it with @hookimpl, or rename it"
             )
+    for name in marked:
+        asked = list(inspect.signature(getattr(plugin, name)).parameters)
+        if asked:
+            where = _place(getattr(plugin, name))
+            raise PluginFault(f"{where}{name} is called with nothing, but asks for {', '.join(asked)}")
     if not marked:
         raise PluginFault(f"{origin.module} implements no hook; hooks: {', '.join(known)}")
 

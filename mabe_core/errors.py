@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import sys
+import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -80,3 +82,15 @@ def did_you_mean(word: str, words: Sequence[str]) -> str:
     if guess is not None:
         return f" Did you mean '{guess}'?"
     return f" Valid: {', '.join(words)}." if words else ""
+
+
+def raised_at(error: BaseException, module: str) -> str:
+    """Return `file:line: ` of the deepest line of a module's package that raised, or nothing."""
+    package = module.partition(".")[0]
+    source = getattr(sys.modules.get(module), "__file__", None)
+    own = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == source or package in Path(frame.filename).with_suffix("").parts
+    ]
+    return f"{own[-1].filename}:{own[-1].lineno}: " if own else ""

@@ -6,7 +6,7 @@ Light to import: numpy and torch appear in annotations only.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import attrs
@@ -137,13 +137,17 @@ class DataAccess:
     def find(self, name: str) -> Path:
         """Return the folder or file of a data name.
 
-        Raises UserError that lists where it was looked for and what is there instead.
+        Raises UserError that lists where it was looked for and what is there instead. The same data has one
+        name, since the name is in the experiment's id.
         """
-        if Path(name).is_absolute() or ".." in Path(name).parts:
+        if Path(name).is_absolute() or ".." in Path(name).parts or name in ("", "."):
             raise UserError(
                 f"data is named, never a path of one machine: {name!r}. Put the folder under --data-dir, "
                 "$MABE_DATA or ./data and name it relative to that."
             )
+        canonical = PurePosixPath(name).as_posix()
+        if canonical != name:
+            raise UserError(f"data is named in one way only: write {canonical!r}, not {name!r}.")
         for folder in self.folders:
             if (folder / name).exists():
                 return folder / name

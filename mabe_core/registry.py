@@ -47,7 +47,8 @@ class Origin:
     """Where a plugin came from.
 
     place: built in, an installed distribution, or one local file.
-    plugin: its name; distribution and version: of what installed it; sha256: of a local file's content.
+    plugin: its name; distribution and version: of what installed it.
+    content, sha256: of a local file, as it was when it was loaded.
     """
 
     plugin: str
@@ -57,6 +58,7 @@ class Origin:
     version: str | None = None
     file: Path | None = None
     sha256: str | None = None
+    content: bytes | None = attrs.field(default=None, repr=False, eq=False)
 
     def __str__(self) -> str:
         if self.place == "file":

@@ -87,7 +87,7 @@ def test_an_installed_plugin_is_found_with_its_distribution(site):
         (("return [ModelSpec(name=\"mine\", config=Config, build=build)]", "return 7"), r"plug.py:12: mabe_models must return a list of ModelSpec, not 7"),
         (("return [ModelSpec(name=\"mine\", config=Config, build=build)]", "return ['x']"), r"plug.py:12: mabe_models must return ModelSpec, not str"),
         (("@attrs.frozen\n", ""), r"plug.py:4: the config of model 'mine': .* is no attrs class"),
-        (("width: int", "width: Nowhere"), r"plug.py:4: the config of model 'mine': an annotation cannot be resolved: name 'Nowhere' is not defined"),
+        (("width: int", "width: 'Nowhere'"), r"plug.py:4: the config of model 'mine': an annotation cannot be resolved: name 'Nowhere' is not defined"),
         (("width: int", "name: str"), r"plug.py:4: the config of model 'mine': name: a field cannot be called so"),
         (("name=\"mine\"", "name=\"My Model\""), r"plug.py:14: ValueError: name must be lower case"),
         (("import attrs\n", "import attrs\nimport not_there_at_all\n"), r"plug.py:2: ModuleNotFoundError: No module named 'not_there_at_all'"),
@@ -140,9 +140,68 @@ def test_only_a_replacement_that_says_so_shadows_a_built_in(tmp_path):
 
 def test_a_component_of_another_kind_is_pointed_out():
     with pytest.raises(
-        UserError, match="no model is named 'adamw'. 'adamw' is the name of another kind: optimizer"
+        UserError, match=r"no model is named 'adamw'\. 'adamw' is the name of another kind: optimizer"
     ):
         load_plugins().find("model", "adamw")
+
+
+def test_the_same_file_or_content_given_twice_is_loaded_once(tmp_path):
+    file = plugin(tmp_path, GOOD)
+    (tmp_path / "link.py").symlink_to(file)
+    (tmp_path / "copies").mkdir()
+    copied = plugin(tmp_path / "copies", GOOD)
+    beside = tmp_path / "copies" / ".." / "plug.py"
+    registry = load_plugins([file, file, beside, tmp_path / "link.py", copied])
+    assert registry.find("model", "mine").origin.file == file
+
+
+def test_two_files_of_one_name_in_different_folders_both_work(tmp_path):
+    (tmp_path / "other").mkdir()
+    theirs = plugin(tmp_path / "other", GOOD.replace('"mine"', '"theirs"'))
+    registry = load_plugins([plugin(tmp_path, GOOD), theirs])
+    assert registry.find("model", "mine").origin.file == tmp_path / "plug.py"
+    assert registry.find("model", "theirs").origin.file == theirs
+
+
+def test_a_module_behind_two_entry_points_is_told_in_one_short_line(site):
+    installed(site, "mabe-twice", "mabe_twice_d", GOOD)
+    points = site / "mabe_twice-1.2.dist-info" / "entry_points.txt"
+    points.write_text("[mabe]\none = mabe_twice_d\ntwo = mabe_twice_d\n")
+    registry = load_plugins()
+    assert registry.find("model", "mine")
+    told = fault_of(registry)
+    assert "mabe_twice_d is loaded already, as mabe-twice:one" in told
+    assert len(told) < 200
+
+
+def test_a_hook_that_asks_for_arguments_is_told_with_its_line(tmp_path):
+    with pytest.raises(
+        UserError, match=r"plug.py:12: mabe_models is called with nothing, but asks for wrong$"
+    ):
+        load_plugins([plugin(tmp_path, GOOD.replace("mabe_models()", "mabe_models(wrong)"))])
+
+
+def test_what_is_no_python_file_of_a_sane_size_is_refused_by_name(tmp_path):
+    folder = tmp_path / "folder.py"
+    folder.mkdir()
+    endless = tmp_path / "endless.py"
+    endless.symlink_to("/dev/zero")
+    large = plugin(tmp_path, "#" * (4 * 2**20 + 1), "large.py")
+    text = plugin(tmp_path, GOOD, "plug.txt")
+    for file, told in [
+        (folder, "no regular file"),
+        (endless, "no regular file"),
+        (large, "too many"),
+        (text, r"ends in \.py"),
+        (tmp_path / "gone.py", "cannot be read: No such file"),
+    ]:
+        with pytest.raises(UserError, match=f"{file.name}: .*{told}"):
+            load_plugins([file])
+
+
+def test_a_file_is_compiled_without_the_flags_of_the_module_that_loads_it(tmp_path):
+    evaluated = GOOD + "\ndef plain(x: int): ...\nassert plain.__annotations__ == {'x': int}\n"
+    assert load_plugins([plugin(tmp_path, evaluated)]).find("model", "mine")
 
 
 def test_every_kind_has_a_hook_and_the_list_names_what_is_promised(mabe):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from typing import Any
 
@@ -62,6 +63,9 @@ def main_run() -> None:
 
 def _run(command: click.Command, name: str) -> None:
     """Run a command: 0 done, 2 the user's mistake, 1 a failure while running, 130 or 143 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a letter shows another
     try:
         _check_versions()
         code: Any = command.main(prog_name=name, standalone_mode=False)

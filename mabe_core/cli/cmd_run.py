@@ -12,6 +12,7 @@ from mabe_core.errors import Problem, UserError
 from mabe_core.exchange import DataAccess
 from mabe_core.experiment import Document, Experiment, read_document, resolve, to_text
 from mabe_core.registry import Registry
+from mabe_core.runs.directory import find_run
 
 
 @click.command("run", context_settings={"help_option_names": ["-h", "--help"]})
@@ -38,35 +39,24 @@ def command(
     device: str | None,
 ) -> None:
     """Train the EXPERIMENT, a YAML file: what is missing of it, from its last checkpoint on."""
-    document = _document(experiment, resume, runs_dir, settings)
+    if settings and resume is not None:
+        raise click.UsageError("--resume goes on with the same experiment, so --set cannot change it")
+    run_id = find_run(runs_dir, resume).id if resume is not None else None
+    file = runs_dir / run_id / "experiment.yaml" if run_id is not None else experiment
+    if file is None or (run_id is not None and experiment is not None):
+        raise click.UsageError("name an EXPERIMENT file, or --resume an ID")
+    document = read_document(file, (*settings, *([f"device={device}"] if device else [])))
     registry = options.registry((*document.plugin_files, *plugin_files))
     asked = resolve(document, registry)
-    if device is not None:
-        asked = attrs.evolve(asked, device=device)
     if dry_run:
         from mabe_core.runs.identity import experiment_id
 
         click.echo(f"# {experiment_id(asked, registry)}\n{to_text(asked)}", nl=False)
         return
     try:
-        _train(asked, registry, runs_dir, options.data_access(data_dir), resume=resume, fresh=fresh)
+        _train(asked, registry, runs_dir, options.data_access(data_dir), run_id=run_id, fresh=fresh)
     except UserError as error:
         raise UserError(_located(problem, document) for problem in error.problems) from error
-
-
-def _document(
-    experiment: Path | None, resume: str | None, runs_dir: Path, settings: tuple[str, ...]
-) -> Document:
-    if (experiment is None) == (resume is None):
-        raise click.UsageError("name an EXPERIMENT file, or --resume an ID")
-    if resume is not None:
-        from mabe_core.runs.directory import find_run
-
-        if settings:
-            raise click.UsageError("--resume goes on with the same experiment, so --set cannot change it")
-        experiment = find_run(runs_dir, resume).experiment
-    assert experiment is not None
-    return read_document(experiment, settings)
 
 
 def _train(
@@ -75,19 +65,21 @@ def _train(
     runs_dir: Path,
     access: DataAccess,
     *,
-    resume: str | None,
+    run_id: str | None,
     fresh: bool,
 ) -> None:
     from mabe_core.reports.console import console
     from mabe_core.reports.results import results
+    from mabe_core.runs.identity import experiment_id
     from mabe_core.runs.opening import open_run
 
-    opened = open_run(experiment, registry, runs_dir, access, fresh=fresh)
-    if resume is not None and not opened.run.id.startswith(resume):
+    found = experiment_id(experiment, registry)
+    if run_id is not None and found != run_id:
         raise UserError(
-            f"with the plugins installed now, this experiment is {opened.run.id}: a component has another "
-            f"version than the run {resume} was made with. Install that one, or run the experiment anew"
+            f"{run_id}/experiment.yaml now stands for {found}: it or a file in {run_id}/plugins was edited, "
+            "or a component has another version now. Put back what it was, or run the file as a new one"
         )
+    opened = open_run(experiment, registry, runs_dir, access, fresh=fresh)
     screen = console()
     for note in opened.notes:
         screen.print(f"note: {note}", style="yellow")

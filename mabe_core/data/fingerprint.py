@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
+from mabe_core.errors import Location, Problem, UserError
 from mabe_core.exchange import DataAccess
 from mabe_core.specs import Component, DatasetSpec
 
@@ -22,12 +24,18 @@ def fingerprint(dataset: Component[DatasetSpec[Any]], access: DataAccess) -> dic
 
 
 def _data_name(path: Path, access: DataAccess) -> str:
-    for folder in access.folders:
-        if path.is_relative_to(folder):
-            return path.relative_to(folder).as_posix()
-    return path.name
+    """Return the name below the nearest data folder, so that it does not depend on the folders around it."""
+    place = Path(os.path.abspath(path))  # noqa: PTH100 - links stay as they are
+    folders = [Path(os.path.abspath(folder)) for folder in access.folders]  # noqa: PTH100
+    around = [folder for folder in folders if place.is_relative_to(folder)]
+    if not around:
+        return path.name
+    return place.relative_to(max(around, key=lambda folder: len(folder.parts))).as_posix()
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(Problem(f"cannot be read: {error.strerror}", Location(str(path)))) from error

@@ -11,7 +11,6 @@ from cattrs import BaseValidationError, Converter, IterableValidationError
 from cattrs.errors import IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, override
 
-from mabe_core.errors import UserError, did_you_mean, nearest
 from mabe_core.configs.annotations import (
     SCALARS,
     attributes,
@@ -24,6 +23,7 @@ from mabe_core.configs.annotations import (
     words,
 )
 from mabe_core.configs.fields import complete, plain
+from mabe_core.errors import UserError, did_you_mean, nearest
 from mabe_core.experiment.fit import Unfit, accepts, found, unfit
 from mabe_core.experiment.rules import broken_rule
 from mabe_core.experiment.yaml_source import MAX_KEY

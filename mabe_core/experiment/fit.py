@@ -5,8 +5,8 @@ from __future__ import annotations
 import typing
 from typing import Any, Literal
 
-from mabe_core.errors import nearest
 from mabe_core.configs.annotations import SCALARS, item_types, kind_of, members, words
+from mabe_core.errors import nearest
 from mabe_core.experiment.scalars import read_scalar
 
 

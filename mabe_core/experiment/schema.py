@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import attrs
-from attrs.validators import ge, gt, instance_of, matches_re, max_len, optional
+from attrs.validators import and_, ge, gt, instance_of, le, matches_re, max_len, optional
 
 from mabe_core.specs import (
     AugmentationSpec,
@@ -47,10 +47,16 @@ class Data:
     sequence_length: int = setting("frames in a window", default=64, validator=gt(0))
     frame_gap: int = setting("take every n-th frame of a recording", default=1, validator=gt(0))
     input_dim: int | None = setting(
-        "columns that the model is given; checked against the data", default=None, validator=optional(gt(0))
+        "columns that the model is given; checked against the data",
+        default=None,
+        validator=optional(gt(0)),
+        identity=False,
     )
     num_classes: int | None = setting(
-        "number of classes; checked against the data", default=None, validator=optional(gt(0))
+        "number of classes; checked against the data",
+        default=None,
+        validator=optional(gt(0)),
+        identity=False,
     )
 
 
@@ -63,7 +69,8 @@ class Training:
     windows_per_epoch: int | None = setting(
         "training windows drawn each epoch; by default as many as cover each frame once",
         default=None,
-        validator=optional(gt(0)),
+        # an epoch's order is held in memory: 80 MB for this many
+        validator=optional(and_(gt(0), le(10_000_000))),
     )
     grad_clip: float | None = setting(
         "largest norm of all gradients together", default=1.0, validator=optional(gt(0.0))
@@ -114,4 +121,10 @@ class Experiment:
         default="auto",
         identity=False,
         validator=matches_re(r"auto|cpu|mps|cuda(:\d+)?"),
+    )
+    threads: int | None = setting(
+        "CPU threads; by default torch's own choice. Another number rounds differently",
+        default=None,
+        identity=False,
+        validator=optional(gt(0)),
     )

@@ -7,9 +7,9 @@ from typing import Any
 
 import attrs
 
-from mabe_core.errors import UserError
 from mabe_core.configs.annotations import attributes, is_config, item_types, kind_of, members
 from mabe_core.configs.fields import complete
+from mabe_core.errors import UserError
 from mabe_core.experiment.node import ValuePath, path_text
 from mabe_core.experiment.schema import Experiment
 from mabe_core.registry import Registry

@@ -8,7 +8,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from mabe_core.training.events import Began, DataRead, EpochEnded, Event, Saved, Stepped
+from mabe_core.training.events import Began, DataRead, EpochEnded, Event, Saved, Stepped, Warned
 
 
 class ProgressDisplay:
@@ -60,8 +60,8 @@ class ProgressDisplay:
                     f"{self._monitor} {metrics[f'val_{self._monitor}']:.4f}{star}  "
                     f"{metrics['seconds']:.1f} s, {metrics['steps_per_second']:.1f} steps/s"
                 )
-            case Saved(checkpoint="", why=why):
-                self._console.print(f"warning: {why}", style="yellow")
+            case Warned(message=message):
+                self._console.print(f"warning: {message}", style="yellow")
             case Saved():
                 pass
 

@@ -26,6 +26,8 @@ def results(run: RunDirectory, record: Record) -> Group:
     for name in _scores(epochs.get(last, {})):
         table.add_row(name, *(_number(epochs.get(epoch, {}).get(f"val_{name}")) for _, epoch in columns))
     told = [Text(line) for line in _absent_classes(record, epochs.get(last, {}))]
+    if best is not None:
+        told.append(Text(f"best: chosen by {record.monitor} on this same validation data", style="dim"))
     if record.notice:
         told.append(Text(record.notice, style="yellow"))
     return Group(table, *told)

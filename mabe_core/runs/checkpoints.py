@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from mabe_core.errors import RunError
-from mabe_core.runs.files import sync_directory, write_synced
+from mabe_core.runs.files import read_json, remove, sync_directory, write_synced, writing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,24 +53,29 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
 
     final = folder / checkpoint.name
     temporary = folder / f".{checkpoint.name}.{os.getpid()}.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    replaced = folder / f".{checkpoint.name}.{os.getpid()}.replaced"
     contents = {MODEL: save(dict(checkpoint.model)), TRAINING: save(dict(checkpoint.training))}
-    for name, content in contents.items():
-        write_synced(temporary / name, content)
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     state = {"format": FORMAT, **checkpoint.state, "sha256": hashes}
-    write_synced(temporary / STATE, json.dumps(state, indent=1).encode())
-    sync_directory(temporary)
-    if final.exists():
-        shutil.rmtree(final)
-    temporary.rename(final)
-    sync_directory(folder)
+    with writing(final):
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        for name, content in contents.items():
+            write_synced(temporary / name, content)
+        write_synced(temporary / STATE, json.dumps(state, indent=1).encode())
+        sync_directory(temporary)
+        if final.exists():
+            final.rename(replaced)
+        temporary.rename(final)
+        sync_directory(folder)
+        shutil.rmtree(replaced, ignore_errors=True)
     return final
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
     """Read and verify one checkpoint; raise DamagedCheckpointError naming the file that is wrong."""
+    from safetensors import SafetensorError
     from safetensors.torch import load
 
     state = read_state(folder)
@@ -80,29 +85,48 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             contents[name] = (folder / name).read_bytes()
         except FileNotFoundError as error:
             raise DamagedCheckpointError(f"{folder / name} is missing") from error
+        except OSError as error:
+            raise DamagedCheckpointError(f"{folder / name} cannot be read: {error.strerror}") from error
         found = hashlib.sha256(contents[name]).hexdigest()
         if found != expected:
             raise DamagedCheckpointError(
                 f"{folder / name} is damaged: SHA-256 {found[:10]}…, not {expected[:10]}…"
             )
-    return Checkpoint(model=load(contents[MODEL]), training=load(contents[TRAINING]), state=state)
+    try:
+        tensors = {name: load(content) for name, content in contents.items()}
+    except SafetensorError as error:
+        raise DamagedCheckpointError(f"{folder} is damaged: {error}") from error
+    return Checkpoint(model=tensors[MODEL], training=tensors[TRAINING], state=state)
 
 
 def read_state(folder: Path) -> dict[str, Any]:
     """Return a checkpoint's plain values without reading its tensors."""
+    file = folder / STATE
     try:
-        state = json.loads((folder / STATE).read_bytes())
+        state = json.loads(file.read_bytes())
     except FileNotFoundError as error:
-        raise DamagedCheckpointError(f"{folder / STATE} is missing") from error
-    except ValueError as error:
-        raise DamagedCheckpointError(f"{folder / STATE} is damaged: {error}") from error
-    if (
-        not isinstance(state, dict)
-        or state.get("format") != FORMAT
-        or set(state["sha256"]) != {MODEL, TRAINING}
-    ):
-        raise DamagedCheckpointError(f"{folder / STATE} is of another format than {FORMAT}")
+        raise DamagedCheckpointError(f"{file} is missing") from error
+    except OSError as error:
+        raise DamagedCheckpointError(f"{file} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise DamagedCheckpointError(f"{file} is damaged: {error}") from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise DamagedCheckpointError(f"{file} is of another format than {FORMAT}")
+    hashes = state.get("sha256")
+    if not isinstance(hashes, dict) or set(hashes) != {MODEL, TRAINING}:
+        raise DamagedCheckpointError(f"{file} is damaged: it lacks the SHA-256 of {MODEL} and {TRAINING}")
+    if type(state.get("step")) is not int or f"step-{state['step']:08d}" != folder.name:
+        raise DamagedCheckpointError(f"{file} is damaged: it is not the state of {folder.name}")
     return state
+
+
+def read_pointer(file: Path) -> dict[str, Any] | None:
+    """Return what best.json or last.json holds: `checkpoint`, `epoch`, `step`, and more; None if damaged."""
+    found = read_json(file)
+    if not isinstance(found, dict) or {type(found.get(name)) for name in ("epoch", "step")} != {int}:
+        return None
+    name = found.get("checkpoint")
+    return found if isinstance(name, str) and NAME.fullmatch(name) else None
 
 
 def checkpoint_names(folder: Path) -> list[str]:
@@ -127,7 +151,8 @@ def newest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
 def prune(folder: Path, keep: Iterable[str]) -> None:
     """Delete the checkpoints that are not to be kept, and what unfinished writes left."""
     kept = set(keep)
-    for entry in folder.iterdir():
-        unfinished = entry.name.startswith(".step-")
-        if unfinished or (NAME.fullmatch(entry.name) and entry.name not in kept):
-            shutil.rmtree(entry)
+    with writing(folder):
+        for entry in folder.iterdir():
+            unfinished = entry.name.startswith(".step-")
+            if unfinished or (NAME.fullmatch(entry.name) and entry.name not in kept):
+                remove(entry)

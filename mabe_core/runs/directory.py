@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import json
-import os
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
-import filelock
 
 from mabe_core.errors import UserError, did_you_mean
-from mabe_core.runs.files import read_json, sync_directory, write_json
+from mabe_core.runs import metrics
+from mabe_core.runs.checkpoints import checkpoint_names
+from mabe_core.runs.files import TEMPORARY, remove, sync_directory, write_synced, writing
+from mabe_core.runs.holding import HOLDER, LOCK, cannot_be_written, hold, is_held
 from mabe_core.runs.identity import EXPERIMENT_ID, check_id_like
-
-HOLDER = "holder.json"
 
 
 @attrs.frozen
@@ -60,96 +57,103 @@ class RunDirectory:
         return self.path / "last.json"
 
     def epochs(self) -> list[dict[str, Any]]:
-        """Return the lines of metrics.jsonl; a torn last line is ignored."""
-        try:
-            lines = self.metrics.read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return []
-        return [json.loads(line) for line in lines[:-1]]
+        """Return the lines of metrics.jsonl; raise UserError naming the line that is damaged."""
+        return metrics.read_epochs(self.metrics)
 
     def append_epoch(self, line: dict[str, Any]) -> None:
         """Add one epoch's line and flush it."""
-        with self.metrics.open("ab") as file:
-            file.write(json.dumps(line).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        metrics.append_epoch(self.metrics, line)
 
     def cut_epochs(self, last_epoch: int) -> list[dict[str, Any]]:
         """Drop what came after the checkpoint that a run resumes from; return what is left."""
-        kept = [line for line in self.epochs() if line["epoch"] <= last_epoch]
-        temporary = self.metrics.with_name(f".{self.metrics.name}.{os.getpid()}.tmp")
-        temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-        temporary.replace(self.metrics)
-        return kept
+        return metrics.cut_epochs(self.metrics, last_epoch)
 
     def make(self) -> None:
         """Create the directory and its folders."""
-        self.checkpoints.mkdir(parents=True, exist_ok=True)
-        self.plugins.mkdir(exist_ok=True)
-        sync_directory(self.path.parent)
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            self.plugins.mkdir(exist_ok=True)
+            sync_directory(self.path.parent)
+        except OSError as error:
+            raise cannot_be_written(self.path, error) from error
 
-    def set_aside(self) -> Path:
-        """Move the run out of its id's way; nothing is deleted. Return where it is now."""
+    def contents(self) -> list[Path]:
+        """Return what is in it, less what belongs to its holder."""
+        if not self.path.is_dir():
+            return []
+        return [
+            entry
+            for entry in sorted(self.path.iterdir())
+            if entry.name not in (LOCK, HOLDER) and not TEMPORARY.fullmatch(entry.name)
+        ]
+
+    def has_results(self) -> bool:
+        """Tell whether something was trained here, whatever the record says."""
+        return bool(checkpoint_names(self.checkpoints)) or any(
+            file.exists() for file in (self.metrics, self.best, self.last)
+        )
+
+    def aside(self) -> Path:
+        """Return a name, new at each call, to move the run to."""
         stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
-        aside = self.path.with_name(f"{self.id}.aside-{stamp}")
-        self.path.rename(aside)
+        return self.path.with_name(f"{self.id}.aside-{stamp}")
+
+    def set_aside(self, aside: Path | None = None) -> Path:
+        """Move the run out of its id's way; nothing is deleted. Return where it is now.
+
+        Its holder and the lock stay, so that it is held all the while. The record goes first: where the move
+        is cut off, what is left here is told to be damaged and moved by the next `--fresh`.
+        """
+        aside = aside or self.aside()
+        with writing(aside):
+            aside.mkdir()
+            for entry in sorted(self.contents(), key=lambda entry: entry != self.record):
+                entry.rename(aside / entry.name)
+            sync_directory(aside)
+            sync_directory(self.path)
+            sync_directory(self.path.parent)
         return aside
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Hold the directory while a process writes into it.
 
-        Raises UserError naming host and process where another one does. The lock is the operating system's,
-        so it ends with its process and is never stale.
+        Raises UserError where another process does, naming it, and where it cannot be written to. A run that
+        never began leaves no directory behind.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        lock = self._lock()
         try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            holder = read_json(self.path / HOLDER) or {}
-            raise UserError(
-                f"{self.id} is being run by process {holder.get('pid', '?')} on {holder.get('host', '?')} "
-                f"since {holder.get('since', '?')}. Wait for it, or stop that process."
-            ) from error
-        try:
-            now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-            write_json(self.path / HOLDER, {"pid": os.getpid(), "host": os.uname().nodename, "since": now})
-            yield
+            with hold(self.path):
+                try:
+                    yield
+                finally:
+                    if not self.record.exists() and not self.has_results():
+                        self._remove_unbegun()
         finally:
-            (self.path / HOLDER).unlink(missing_ok=True)
-            lock.release()
-            if self.path.exists() and not self.record.exists():
-                self._remove_empty()
+            with contextlib.suppress(OSError):
+                self.path.rmdir()  # refuses a directory that has anything in it
 
     def is_held(self) -> bool:
         """Tell whether some process is running this experiment now."""
-        if not (self.path / ".lock").exists():
-            return False
-        lock = self._lock()
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            return True
-        lock.release()
-        return False
+        return is_held(self.path)
 
-    def _remove_empty(self) -> None:
-        """Remove what holding left of a run that never began."""
-        (self.path / ".lock").unlink(missing_ok=True)
-        if not any(self.path.iterdir()):
-            self.path.rmdir()
-
-    def _lock(self) -> filelock.BaseFileLock:
-        return filelock.FileLock(self.path / ".lock", is_singleton=False)
+    def _remove_unbegun(self) -> None:
+        """Remove what was written of a run before its record; leave what is not a run's."""
+        with contextlib.suppress(OSError):
+            for path in (self.experiment, self.plugins, self.checkpoints, self.path / LOCK):
+                remove(path)
 
 
 def all_runs(runs_dir: Path) -> list[RunDirectory]:
     """Return the run directories below a folder, sorted by id."""
     if not runs_dir.is_dir():
         return []
-    names = sorted(entry.name for entry in runs_dir.iterdir() if EXPERIMENT_ID.fullmatch(entry.name))
-    return [RunDirectory(runs_dir / name) for name in names]
+    try:
+        entries = sorted(runs_dir.iterdir())
+    except OSError as error:
+        raise UserError(f"{runs_dir} cannot be read: {error.strerror}") from error
+    return [
+        RunDirectory(entry) for entry in entries if EXPERIMENT_ID.fullmatch(entry.name) and entry.is_dir()
+    ]
 
 
 def find_run(runs_dir: Path, beginning: str) -> RunDirectory:
@@ -167,9 +171,11 @@ def find_run(runs_dir: Path, beginning: str) -> RunDirectory:
     )
 
 
-def copy_plugins(run: RunDirectory, files: list[tuple[str, bytes]]) -> None:
-    """Keep the local plugin files that the run uses."""
-    shutil.rmtree(run.plugins, ignore_errors=True)
-    run.plugins.mkdir(parents=True)
-    for name, content in files:
-        (run.plugins / name).write_bytes(content)
+def copy_plugins(run: RunDirectory, files: Sequence[tuple[str, bytes]]) -> None:
+    """Keep the local plugin files that the run uses: names, each different, and contents."""
+    with writing(run.plugins):
+        remove(run.plugins)
+        run.plugins.mkdir(parents=True)
+        for name, content in files:
+            write_synced(run.plugins / name, content)
+        sync_directory(run.plugins)

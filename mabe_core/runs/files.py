@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mabe_core.errors import RunError
+
+TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
+
+
+def temporary_name(path: Path) -> Path:
+    """Return the name under which this process writes a file or folder before it is renamed."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system refuses while a path is written into a RunError that names path and reason."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror or error}") from error
+
 
 def sync_directory(folder: Path) -> None:
-    """Flush a directory, so that the names in it survive a power cut."""
+    """Flush a directory, so that the names in it survive a power cut; Windows cannot, and need not."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -19,18 +43,28 @@ def sync_directory(folder: Path) -> None:
 
 def write_synced(path: Path, content: bytes) -> None:
     """Write a file and flush it; for files whose folder is renamed into place as a whole."""
-    with path.open("wb") as file:
+    with writing(path), path.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Replace a file so that a reader, or a crash, sees the old content or the new, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    write_synced(temporary, content.encode() if isinstance(content, str) else content)
-    temporary.replace(path)
-    sync_directory(path.parent)
+    """Replace a file so that a reader, or a crash, sees the old content or the new, never a part.
+
+    File names that are not UTF-8 reach text as surrogates: they are written as `\\udcxx`, as JSON and YAML
+    have it.
+    """
+    temporary = temporary_name(path)
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
+    try:
+        write_synced(temporary, data)
+        with writing(path):
+            temporary.replace(path)
+            sync_directory(path.parent)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -42,5 +76,21 @@ def read_json(path: Path) -> Any | None:
     """Return the value of a JSON file, or None where it is missing or damaged."""
     try:
         return json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder with all in it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what writes that were cut off left in a folder that nobody else writes to."""
+    for entry in folder.iterdir():
+        if TEMPORARY.fullmatch(entry.name):
+            with contextlib.suppress(OSError):
+                remove(entry)

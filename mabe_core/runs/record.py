@@ -6,18 +6,21 @@ import datetime
 import hashlib
 import importlib.metadata
 import importlib.util
+import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
 import attrs
 
+from mabe_core.errors import UserError
 from mabe_core.registry import Origin, Provided
 from mabe_core.runs.directory import RunDirectory
-from mabe_core.runs.files import read_json, write_json
+from mabe_core.runs.files import write_json
+from mabe_core.runs.shape import misfits
 
 State = Literal["running", "interrupted", "failed", "finished"]
 
@@ -31,12 +34,13 @@ class Record:
 
     auto: what each `auto` of the experiment became. data: SHA-256 of each file that was read.
     components: who provides each component, with the hashes of its sources. attempts: times it was started.
+    software, machine, git: of the last attempt. changes: at which step it went on with others, in words.
     """
 
     id: str
     state: State
-    started: str
-    updated: str
+    started: str = attrs.field(metadata={"time": True})
+    updated: str = attrs.field(metadata={"time": True})
     attempts: int = 1
     epoch: int = 0
     epochs: int = 0
@@ -48,10 +52,13 @@ class Record:
     auto: dict[str, Any] = attrs.field(factory=dict)
     data: dict[str, str] = attrs.field(factory=dict)
     report: dict[str, Any] = attrs.field(factory=dict)
-    components: list[dict[str, Any]] = attrs.field(factory=list)
+    components: list[dict[str, Any]] = attrs.field(
+        factory=list, metadata={"needs": {"kind", "name", "sources"}}
+    )
     software: dict[str, str] = attrs.field(factory=dict)
     machine: dict[str, Any] = attrs.field(factory=dict)
     git: dict[str, Any] | None = None
+    changes: list[dict[str, Any]] = attrs.field(factory=list)
 
     def save(self, run: RunDirectory) -> None:
         """Write it, with the time of this change."""
@@ -59,11 +66,35 @@ class Record:
         write_json(run.record, attrs.asdict(self))
 
 
+class DamagedRunError(UserError):
+    """A run directory whose record cannot be read."""
+
+    @classmethod
+    def of(cls, run: RunDirectory, why: str) -> DamagedRunError:
+        """Build the error for one run."""
+        return cls(
+            f"record.json of {run.id} is {why}, in {run.path}; `--fresh` trains again and moves the old run "
+            "aside"
+        )
+
+
 def read_record(run: RunDirectory) -> Record | None:
-    """Return a run's record, or None where there is none that can be read."""
-    found = read_json(run.record)
-    if not isinstance(found, dict) or not {"id", "state", "started", "updated"} <= set(found):
+    """Return a run's record, or None where there is no such file; raise DamagedRunError if it is damaged."""
+    try:
+        content = run.record.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise DamagedRunError.of(run, f"not to be read ({error.strerror})") from error
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise DamagedRunError.of(run, "damaged (not JSON)") from error
+    if not isinstance(found, dict):
+        raise DamagedRunError.of(run, "damaged (not a map)")
+    wrong = misfits(found, Record)
+    if wrong:
+        raise DamagedRunError.of(run, f"damaged ({', '.join(wrong)})")
     known = {field.name for field in attrs.fields(Record)}
     return Record(**{name: value for name, value in found.items() if name in known})
 
@@ -90,8 +121,19 @@ def machine() -> dict[str, Any]:
         "host": platform.node(),
         "system": f"{platform.system()} {platform.release()}",
         "processor": platform.machine(),
+        "cpu": cpu_name(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
     }
+
+
+def cpu_name() -> str:
+    """Return what the processor calls itself, as far as the system tells."""
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        told = ""
+    names = [line.partition(":")[2].strip() for line in told.splitlines() if line.startswith("model name")]
+    return names[0] if names else platform.processor()
 
 
 def git_revision(folder: Path) -> dict[str, Any] | None:
@@ -138,34 +180,3 @@ def source_hashes(origin: Origin) -> dict[str, str]:
     folder = source.parent
     files = sorted(folder.rglob("*.py")) if spec.submodule_search_locations else [source]
     return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
-
-
-def software_changes(before: Record, after: Mapping[str, str], components: list[dict[str, Any]]) -> list[str]:
-    """Return in words how the software differs from what a run was begun with."""
-    told = [
-        f"{name} is {after.get(name, 'absent')}, was {before.software.get(name, 'absent')}"
-        for name in sorted({*before.software, *after})
-        if before.software.get(name) != after.get(name)
-    ]
-    known = {(item["kind"], item["name"]): item["sources"] for item in before.components}
-    for item in components:
-        was = known.get((item["kind"], item["name"]))
-        if was is not None and was != item["sources"]:
-            files = sorted(
-                name for name in {*was, *item["sources"]} if was.get(name) != item["sources"].get(name)
-            )
-            told.append(f"{item['kind']} {item['name']} has other source in {', '.join(files)}")
-    return told
-
-
-def data_changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """Return in words which data files differ."""
-    told = []
-    for name in sorted({*before, *after}):
-        if name not in after:
-            told.append(f"{name} is gone")
-        elif name not in before:
-            told.append(f"{name} is new")
-        elif before[name] != after[name]:
-            told.append(f"{name} has other content")
-    return told

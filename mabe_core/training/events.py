@@ -48,10 +48,16 @@ class Saved:
     """A checkpoint is on disk."""
 
     checkpoint: str
-    why: str
 
 
-Event = DataRead | Began | Stepped | EpochEnded | Saved
+@attrs.frozen
+class Warned:
+    """Something that a user should know."""
+
+    message: str
+
+
+Event = DataRead | Began | Stepped | EpochEnded | Saved | Warned
 Observer = Callable[[Event], None]
 
 

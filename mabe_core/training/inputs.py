@@ -83,6 +83,7 @@ class TrainingData:
     validation_counts: Tensor
     class_counts: tuple[int, ...]
     frames: int
+    notice: str = ""
 
 
 def prepare(
@@ -118,6 +119,14 @@ def prepare(
                 )
             names = here
             _check_complete(columns, recording, here)
+            if len(columns) != recording.frames:
+                raise UserError(
+                    Problem(
+                        f"{len(columns)} frames are left of the {recording.frames} of {recording.name}: a "
+                        "feature must keep every frame",
+                        path="data.features",
+                    )
+                )
             tables.add(number, before, columns, class_index(view.labels, recording.name))
     shape = DataShape(
         input_dim=len(names),
@@ -132,9 +141,16 @@ def prepare(
     _check_shape(data, shape)
     targets = np.concatenate(tables.targets)
     starts, labelled = tables.training(partition, window)
+    if not len(starts):
+        raise UserError(
+            Problem("no stretch for train that a window fits into has a labelled frame", path="data.split")
+        )
     counts = np.bincount(labelled, minlength=shape.num_classes)
     _check_classes(counts, shape)
     validation_starts, validation_counts = tables.tiles(partition, window, "validation")
+    scored = tables.labelled(targets, validation_starts, validation_counts, window)
+    if not scored:
+        raise UserError(Problem("no validation frame that a window reaches is labelled", path="data.split"))
     offsets = torch.arange(window.length, device=device) * window.gap
     flat_targets = torch.as_tensor(targets, device=device)
     plain = TableBatches(torch.cat(tables.columns), flat_targets, offsets)
@@ -150,7 +166,8 @@ def prepare(
         validation_starts=torch.as_tensor(validation_starts, device=device),
         validation_counts=torch.as_tensor(validation_counts, device=device),
         class_counts=tuple(int(count) for count in counts),
-        frames=sum(segment.stop - segment.start for segment in partition.of("train")),
+        frames=tables.frames(partition, "train"),
+        notice=_notice(tables.frames(partition, "validation") - int(validation_counts.sum())),
     )
 
 
@@ -218,8 +235,28 @@ class _Tables:
                 counts.append(counted)
         return np.concatenate(starts), np.concatenate(counts)
 
+    def labelled(
+        self, targets: np.ndarray, starts: np.ndarray, counts: np.ndarray, window: WindowShape
+    ) -> int:
+        """Return how many frames of these windows count and are labelled."""
+        places = starts[:, None] + np.arange(window.length) * window.gap
+        return int(((targets[places] >= 0) & counts).sum())
+
+    def frames(self, partition: Partition, role: Role) -> int:
+        """Return the frames of one part, over all views."""
+        return sum(
+            (segment.stop - segment.start) * len(self._places(segment.recording))
+            for segment in partition.of(role)
+        )
+
     def _places(self, recording: int) -> Sequence[int]:
         return [first for number, first in self.places if number == recording]
+
+
+def _notice(unscored: int) -> str:
+    if not unscored:
+        return ""
+    return f"{unscored} validation frames lie in stretches shorter than a window, and are not scored."
 
 
 def _padded(values: Tensor, margin: int, fill: float) -> Tensor:
@@ -251,7 +288,7 @@ def _check_window(dataset: Dataset, partition: Partition, window: WindowShape) -
 
 
 def _check_complete(columns: Tensor, recording: Recording, names: tuple[str, ...]) -> None:
-    missing = columns.isnan()
+    missing = ~columns.isfinite()
     if missing.any():
         worst = names[int(missing.sum(0).argmax())]
         raise UserError(

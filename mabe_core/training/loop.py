@@ -23,8 +23,8 @@ from mabe_core.training.validation import validate
 # seconds between two looks at the running loss; each is a wait for the device
 LOOK_EVERY = 0.25
 
-# saves a checkpoint, given the line of the epoch that just ended (None in mid-epoch) and whether it is best
-Save = Callable[[dict[str, Any] | None, bool], None]
+# saves a checkpoint, given the line of the epoch that just ended (None in mid-epoch)
+Save = Callable[[dict[str, Any] | None], None]
 
 
 def epoch_order(windows: int, take: int, seed: int, epoch: int) -> Tensor:
@@ -56,7 +56,7 @@ class PlainStep:
 
     def __call__(self, starts: Tensor, step: int) -> Tensor:
         """Do step number `step` (from 0); return its loss, a tensor on the device."""
-        factor = self.parts.factor(step)
+        factor = float(self.parts.factor(step))
         for group, rate in zip(self.parts.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
         inputs, targets = self.data.train(starts)
@@ -121,15 +121,17 @@ class Loop:
         loss = self.progress.loss_sum.item() / steps
         if not math.isfinite(loss):
             raise RunError(
-                f"the loss became {loss} in epoch {epoch + 1}, at or before step {self.progress.step}. "
-                "Try a smaller learning rate or grad_clip; the last checkpoint is from before"
+                f"the loss became {loss} in epoch {epoch + 1}, at or before step {self.progress.step}. The "
+                "inputs are finite, so try a smaller learning rate or grad_clip. Nothing of this was saved"
             )
         self.observe(Stepped(epoch + 1, self.progress.step, loss))
         return loss
 
     def _stop(self, signum: int, epoch: int) -> None:
-        if self.progress.step < (epoch + 1) * self.parts.schedule.steps_per_epoch:
-            self.save(None, False)
+        steps = self.progress.step - epoch * self.parts.schedule.steps_per_epoch
+        if steps < self.parts.schedule.steps_per_epoch:
+            self._look(epoch, steps)
+            self.save(None)
             raise Interrupted(signum, f"stopped in epoch {epoch + 1} at step {self.progress.step}, and saved")
 
     def _end_epoch(self, epoch: int, speed: float, seconds: float) -> None:
@@ -152,13 +154,13 @@ class Loop:
             "seconds": round(seconds, 3),
             "steps_per_second": round(speed, 3),
         }
-        self.save(line, best)
+        self.save(line)
         self.observe(EpochEnded(line, best))
-        if self.stop.signum is not None and progress.step < self.parts.schedule.total_steps:
-            raise Interrupted(self.stop.signum, f"stopped after epoch {epoch}, and saved")
+        if progress.step < self.parts.schedule.total_steps:
+            self.stop.check(f"after epoch {epoch}, and saved")
 
     def _is_best(self, score: float) -> bool:
-        if self.progress.best is None:
+        if self.progress.best is None or math.isnan(self.progress.best["score"]):
             return True
         before: float = self.progress.best["score"]
         return score < before if self.monitor in self.parts.lower_is_better else score > before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,9 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mabe_core.errors import Problem, UserError, did_you_mean
+from mabe_core.errors import Problem, UserError, did_you_mean, raised_at
 from mabe_core.exchange import DataShape, Evaluation, LossContext, ScheduleContext
 from mabe_core.experiment import Experiment
+from mabe_core.specs import Component
 from mabe_core.training.inputs import TrainingData
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
@@ -55,15 +57,17 @@ def build_parts(
 ) -> Parts:
     """Build the parts, drawing the first weights from the experiment's seed."""
     seed_everything(experiment.seed)
-    model: nn.Module = experiment.model.build(data.shape)
+    model: nn.Module = build_at("model", experiment.model, data.shape)
     model.to(device=device, dtype=dtype)
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise UserError(Problem(f"{experiment.model.name} has no parameters to train", path="model"))
-    loss = experiment.loss.build(LossContext(data.shape, data.class_counts))
+    loss = build_at("loss", experiment.loss, LossContext(data.shape, data.class_counts))
     if isinstance(loss, nn.Module):
         loss.to(device=device, dtype=dtype)
-    optimizer: Optimizer = experiment.optimizer.build(
-        [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    optimizer: Optimizer = build_at(
+        "optimizer",
+        experiment.optimizer,
+        [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad],
     )
     training = experiment.training
     once_each = -(-data.frames // experiment.data.sequence_length)
@@ -73,7 +77,7 @@ def build_parts(
         loss=loss,
         optimizer=optimizer,
         factor=_factor(experiment, optimizer, schedule),
-        metrics=tuple(component.build(data.shape) for component in experiment.metrics),
+        metrics=tuple(build_at("metrics", component, data.shape) for component in experiment.metrics),
         lower_is_better=frozenset(
             name
             for component in experiment.metrics
@@ -99,6 +103,21 @@ def _check_monitor(monitor: str, parts: Parts, shape: DataShape) -> None:
         )
 
 
+def build_at(path: str, component: Component[Any], *runtime: Any) -> Any:
+    """Build a component; what it raises is told with its place in the experiment."""
+    try:
+        return component.build(*runtime)
+    except UserError as error:
+        raise UserError(
+            problem if problem.location or problem.path else attrs.evolve(problem, path=path)
+            for problem in error.problems
+        ) from error
+    except (Exception, SystemExit) as error:
+        assert component.spec is not None, "the experiment is resolved"
+        told = f"{raised_at(error, component.spec.build.__module__)}{type(error).__name__}: {error}"
+        raise UserError(Problem(f"{component.name} cannot be built: {told}", path=path)) from error
+
+
 def seed_everything(seed: int) -> None:
     """Seed the generators of Python, NumPy and torch."""
     random.seed(seed)
@@ -114,7 +133,12 @@ def _factor(experiment: Experiment, optimizer: Optimizer, schedule: Schedule) ->
         steps_per_epoch=schedule.steps_per_epoch,
         learning_rate=float(optimizer.param_groups[0]["lr"]),
     )
-    factor: Callable[[int], float] = experiment.scheduler.build(context)
+    factor: Callable[[int], float] = build_at("scheduler", experiment.scheduler, context)
+    for step in (0, schedule.total_steps // 2, schedule.total_steps - 1):
+        if not 0 <= (value := float(factor(step))) < math.inf:
+            raise UserError(
+                Problem(f"{experiment.scheduler.name} gives {value} at step {step}", path="scheduler")
+            )
     return factor
 
 
@@ -122,5 +146,8 @@ def scores(parts: Parts, evaluation: Evaluation) -> dict[str, Any]:
     """Return the loss and every metric by name."""
     values: dict[str, Any] = {"loss": evaluation.loss}
     for metric in parts.metrics:
-        values.update(metric(evaluation))
+        for name, value in metric(evaluation).items():
+            if name in values:
+                raise UserError(Problem(f"two metrics give a score named {name!r}", path="metrics"))
+            values[name] = float(value)
     return values

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from mabe_core.data.report import import_report
 from mabe_core.data.windows import WindowShape
 from mabe_core.errors import MabeError, Problem, UserError
-from mabe_core.exchange import SplitContext
-from mabe_core.runs.checkpoints import newest_checkpoint, prune, write_checkpoint
-from mabe_core.runs.files import write_json
+from mabe_core.exchange import Dataset, Partition, SplitContext
+from mabe_core.runs.checkpoints import newest_checkpoint
 from mabe_core.runs.opening import OpenedRun
 from mabe_core.runs.record import Record
-from mabe_core.training.events import Began, DataRead, Observer, Saved, unobserved
-from mabe_core.training.inputs import prepare
+from mabe_core.training.checks import check_dataset, check_outputs, check_partition
+from mabe_core.training.events import Began, DataRead, Observer, Warned, unobserved
+from mabe_core.training.inputs import TrainingData, prepare
 from mabe_core.training.interruption import Interrupted, StopRequest
 from mabe_core.training.loop import Loop
-from mabe_core.training.parts import build_parts
-from mabe_core.training.state import Progress, capture, restore
+from mabe_core.training.parts import Parts, build_at, build_parts
+from mabe_core.training.saving import Saver
+from mabe_core.training.state import Progress, restore
 
 
 def train(opened: OpenedRun, observe: Observer = unobserved) -> Record:
@@ -38,86 +37,47 @@ def train(opened: OpenedRun, observe: Observer = unobserved) -> Record:
             record.save(run)
         try:
             _train(opened, observe, stop)
-        except Interrupted:
-            record.state = "interrupted"
-            record.save(run)
+        except (Interrupted, KeyboardInterrupt):
+            _end(opened, "interrupted")
             raise
         except BaseException as error:
-            record.state = "failed"
-            record.failure = (
-                str(error) if isinstance(error, MabeError) else f"{type(error).__name__}: {error}"
-            )
-            if run.record.exists():
-                record.save(run)
+            told = str(error) if isinstance(error, MabeError) else f"{type(error).__name__}: {error}"
+            _end(opened, "failed", told)
             raise
-        record.state = "finished"
-        record.save(run)
+        _end(opened, "finished")
     return record
+
+
+def _end(opened: OpenedRun, state: str, failure: str = "") -> None:
+    opened.record.state = state  # type: ignore[assignment]  # one of the literals, as called above
+    opened.record.failure = failure
+    if opened.run.record.exists():
+        opened.record.save(opened.run)
 
 
 def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     experiment, run, record = opened.experiment, opened.run, opened.record
     device = find_device(experiment.device)
+    if experiment.threads is not None:
+        torch.set_num_threads(experiment.threads)
     dtype = torch.float64 if experiment.training.precision == "float64" else torch.float32
-    dataset = experiment.data.dataset.build(opened.access)
-    window = WindowShape(experiment.data.sequence_length, experiment.data.frame_gap)
-    split = experiment.data.split.build()
-    partition = split(dataset.recordings, SplitContext(window.span, experiment.seed, dataset.classes))
-    report = import_report(dataset, partition)
-    record.report, record.notice = report.as_dict(), partition.notice
-    observe(DataRead(tuple(report.lines())))
+    dataset, partition = _read(opened, observe)
+    stop.check("before training")
     data = prepare(experiment.data, dataset, partition, dtype=dtype, device=device)
     parts = build_parts(experiment, data, dtype=dtype, device=device)
-    progress = Progress(0, torch.zeros((), dtype=torch.float64, device=device))
-    checkpoint, damage = newest_checkpoint(run.checkpoints)
-    for told in damage:
-        observe(Saved("", f"{told}; the checkpoint before it is used"))
-    if checkpoint is not None:
-        restore(parts, progress, checkpoint)
+    check_outputs(experiment, parts, data)
+    stop.check("before training")
+    record.report = import_report(dataset, partition).as_dict()
+    record.notice = " ".join(told for told in (partition.notice, data.notice) if told)
+    record.auto = _auto(parts, data, device, dtype)
     opened.keep()
-    run.cut_epochs(progress.step // parts.schedule.steps_per_epoch)
-    record.auto = {
-        "device": str(device),
-        "precision": str(dtype).removeprefix("torch."),
-        "windows_per_epoch": parts.schedule.windows_per_epoch,
-        "steps_per_epoch": parts.schedule.steps_per_epoch,
-        "input_dim": data.shape.input_dim,
-        "class_names": list(data.shape.class_names),
-        "threads": torch.get_num_threads(),
-    }
-    record.save(run)
+    progress = Progress(0, torch.zeros((), dtype=torch.float64, device=device))
+    saver = Saver(run, record, parts, progress, experiment.checkpoint.every_epochs, observe)
+    _resume(saver)
     parameters = sum(parameter.numel() for parameter in parts.model.parameters())
     observe(
         Began(parameters, parts.schedule.epochs, parts.schedule.steps_per_epoch, progress.step, record.auto)
     )
-
-    def save(line: dict[str, Any] | None, best: bool) -> None:
-        if line is not None:
-            run.append_epoch(line)
-        written = write_checkpoint(run.checkpoints, capture(parts, progress)).name
-        steps = parts.schedule.steps_per_epoch
-        record.epoch, record.step = progress.step // steps, progress.step
-        why = f"after epoch {record.epoch}" if line is not None else f"in epoch {record.epoch + 1}"
-        write_json(
-            run.last, {"checkpoint": written, "epoch": record.epoch, "step": progress.step, "why": why}
-        )
-        if best and line is not None:
-            record.best = line[f"val_{record.monitor}"]
-            why = f"best {record.monitor} on validation: {record.best:.4f}"
-            write_json(
-                run.best,
-                {
-                    "checkpoint": written,
-                    "epoch": record.epoch,
-                    "step": progress.step,
-                    "score": record.best,
-                    "why": why,
-                },
-            )
-        record.save(run)
-        prune(run.checkpoints, _kept(opened, progress, steps, written))
-        observe(Saved(written, why))
-
     Loop(
         parts=parts,
         data=data,
@@ -126,21 +86,50 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
         grad_clip=experiment.training.grad_clip,
         monitor=experiment.training.monitor,
         observe=observe,
-        save=save,
+        save=saver,
         stop=stop,
     ).run()
 
 
-def _kept(opened: OpenedRun, progress: Progress, steps_per_epoch: int, last: str) -> set[str]:
-    """Return the names of the checkpoints that stay: the last, the best, and one every so many epochs."""
-    kept = {last}
-    if progress.best is not None:
-        kept.add(f"step-{progress.best['step']:08d}")
-    every = opened.experiment.checkpoint.every_epochs
-    if every is not None:
-        stride = every * steps_per_epoch
-        kept |= {f"step-{step:08d}" for step in range(stride, progress.step + 1, stride)}
-    return kept
+def _read(opened: OpenedRun, observe: Observer) -> tuple[Dataset, Partition]:
+    experiment = opened.experiment
+    dataset: Dataset = build_at("data.dataset", experiment.data.dataset, opened.access)
+    check_dataset(experiment, dataset)
+    window = WindowShape(experiment.data.sequence_length, experiment.data.frame_gap)
+    split = build_at("data.split", experiment.data.split)
+    partition: Partition = split(
+        dataset.recordings, SplitContext(window.span, experiment.seed, dataset.classes)
+    )
+    check_partition(experiment, dataset, partition)
+    observe(DataRead(tuple(import_report(dataset, partition).lines())))
+    return dataset, partition
+
+
+def _resume(saver: Saver) -> None:
+    """Go on from the last whole checkpoint, if there is one; tell of damaged ones."""
+    checkpoint, damage = newest_checkpoint(saver.run.checkpoints)
+    for told in damage:
+        saver.observe(Warned(told))
+    if damage:
+        instead = "the one before it is used" if checkpoint else "none is left: training starts again"
+        saver.observe(Warned(f"{len(damage)} damaged checkpoints; {instead}"))
+    if checkpoint is not None:
+        restore(saver.parts, saver.progress, checkpoint)
+        saver.settle()
+    saver.run.cut_epochs(saver.progress.step // saver.parts.schedule.steps_per_epoch)
+    saver.record.save(saver.run)
+
+
+def _auto(parts: Parts, data: TrainingData, device: torch.device, dtype: torch.dtype) -> dict[str, object]:
+    return {
+        "device": str(device),
+        "precision": str(dtype).removeprefix("torch."),
+        "windows_per_epoch": parts.schedule.windows_per_epoch,
+        "steps_per_epoch": parts.schedule.steps_per_epoch,
+        "input_dim": data.shape.input_dim,
+        "class_names": list(data.shape.class_names),
+        "threads": torch.get_num_threads(),
+    }
 
 
 def find_device(asked: str) -> torch.device:

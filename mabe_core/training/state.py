@@ -30,7 +30,10 @@ class Progress:
 
 def capture(parts: Parts, progress: Progress) -> Checkpoint:
     """Copy everything off the device."""
-    training: dict[str, Tensor] = {"progress.loss_sum": _copy(progress.loss_sum), **_generators()}
+    training: dict[str, Tensor] = {
+        "progress.loss_sum": _copy(progress.loss_sum),
+        **_generators(progress.loss_sum.device),
+    }
     optimizer = parts.optimizer.state_dict()
     plain: dict[str, dict[str, Any]] = {}
     for index, entries in optimizer["state"].items():
@@ -65,7 +68,7 @@ def restore(parts: Parts, progress: Progress, checkpoint: Checkpoint) -> None:
     progress.step = int(checkpoint.state["step"])
     progress.best = checkpoint.state["best"]
     progress.loss_sum.copy_(checkpoint.training["progress.loss_sum"])
-    _restore_generators(checkpoint)
+    _restore_generators(checkpoint, progress.loss_sum.device)
 
 
 def _load_optimizer(optimizer: Optimizer, saved: dict[str, Any]) -> None:
@@ -79,7 +82,7 @@ def _copy(tensor: Tensor) -> Tensor:
     return tensor.detach().to("cpu", copy=True).contiguous()
 
 
-def _generators() -> dict[str, Tensor]:
+def _generators(device: torch.device) -> dict[str, Tensor]:
     version, words, gauss = random.getstate()
     numpy_state: dict[str, Any] = np.random.get_state(legacy=False)
     tensors = {
@@ -90,12 +93,12 @@ def _generators() -> dict[str, Tensor]:
         "generator.numpy_gauss": torch.tensor([numpy_state["gauss"]], dtype=torch.float64),
         "generator.torch": torch.get_rng_state(),
     }
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        tensors["generator.cuda"] = torch.cuda.get_rng_state()
+    if device.type == "cuda":
+        tensors["generator.cuda"] = torch.cuda.get_rng_state(device)
     return tensors
 
 
-def _restore_generators(checkpoint: Checkpoint) -> None:
+def _restore_generators(checkpoint: Checkpoint, device: torch.device) -> None:
     saved = checkpoint.training
     version, *words = saved["generator.python"].tolist()
     gauss = saved["generator.python_gauss"].item()
@@ -104,5 +107,5 @@ def _restore_generators(checkpoint: Checkpoint) -> None:
     key = saved["generator.numpy"].numpy().astype(np.uint32)
     np.random.set_state(("MT19937", key, place, has_gauss, saved["generator.numpy_gauss"].item()))
     torch.set_rng_state(saved["generator.torch"])
-    if "generator.cuda" in saved and torch.cuda.is_available():
-        torch.cuda.set_rng_state(saved["generator.cuda"])
+    if "generator.cuda" in saved and device.type == "cuda":
+        torch.cuda.set_rng_state(saved["generator.cuda"], device)

@@ -59,8 +59,10 @@ def validate(model: nn.Module, loss: LossFunction, data: TrainingData) -> Evalua
         last_stage = scores[-1] if scores.dim() == 4 else scores
         confusion.add(targets, last_stage.argmax(-1))
     model.train(was_training)
+    counts = confusion.matrix().numpy()
+    counts.flags.writeable = False  # metrics look at it one after another
     return Evaluation(
-        confusion=confusion.matrix().numpy(),
+        confusion=counts,
         loss=float(loss_sum / frames.clamp(min=1)),
         class_names=data.shape.class_names,
     )

@@ -25,6 +25,11 @@ class CrossEntropyConfig:
         },
     )
 
+    def __attrs_post_init__(self) -> None:
+        weights = self.class_weights
+        if isinstance(weights, tuple) and (min(weights, default=0) < 0 or not any(weights)):
+            raise ValueError("class_weights must be >= 0, and not all of them 0")
+
 
 def build_cross_entropy(
     config: CrossEntropyConfig, context: LossContext

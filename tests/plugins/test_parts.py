@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -55,7 +56,7 @@ def test_cosine_falls_from_the_learning_rate_to_min_lr_at_the_last_step():
     rates = [1e-4 * factor(step) for step in range(100)]
     assert rates[0] == pytest.approx(1e-4)
     assert rates[-1] == pytest.approx(1e-6)
-    assert all(before > after for before, after in zip(rates, rates[1:], strict=False))
+    assert all(before > after for before, after in itertools.pairwise(rates))
     expected = 1e-6 + (1e-4 - 1e-6) * (1 + math.cos(math.pi * 40 / 99)) / 2
     assert rates[40] == pytest.approx(expected)
 

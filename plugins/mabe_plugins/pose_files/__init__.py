@@ -46,13 +46,15 @@ class PoseFilesConfig:
         metadata={"help": "what reads the files of annotations"}
     )
     pairs: tuple[Pair, ...] = attrs.field(
-        default=(), metadata={"help": "which files belong together: pose, labels, and maybe recording and groups"}
+        default=(),
+        metadata={"help": "which files belong together: pose, labels, and maybe recording and groups"},
     )
     pose_pattern: str | None = attrs.field(
         default=None,
         metadata={
             "help": "instead of pairs: paths in which {word} stands for what the two files of a recording "
-            "share, as few characters as fit, and * for anything but /; the words become the recording's name and groups"
+            "share, as few characters as fit, and * for anything but /; the words become the recording's "
+            "name and groups"
         },
     )
     labels_pattern: str | None = attrs.field(

@@ -1,0 +1,61 @@
+"""What differs from when a run was begun: data, software, hardware, what `auto` became; in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mabe_core.runs.record import Record
+
+# what of a machine decides the bits of a result; host and kernel do not
+HARDWARE = ("processor", "cpu")
+# what of `auto` does
+CHOSEN = ("device", "device_name", "precision", "threads")
+
+
+def software_changes(before: Record, after: Record) -> list[str]:
+    """Return how versions, and sources of components, differ."""
+    told = _differing(before.software, after.software, sorted({*before.software, *after.software}))
+    known = {(item["kind"], item["name"]): item for item in before.components}
+    for item in after.components:
+        was = known.get((item["kind"], item["name"]))
+        # the content of a local file is in the experiment's id; its name may change when it is copied
+        if was is None or item.get("place") == was.get("place") == "file":
+            continue
+        old = was["sources"] if isinstance(was["sources"], dict) else {}
+        new = item["sources"]
+        files = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+        if files:
+            told.append(f"{item['kind']} {item['name']} has other source in {', '.join(files)}")
+    return told
+
+
+def machine_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return how the hardware differs, as far as both are known."""
+    return _differing(before, after, [name for name in HARDWARE if before.get(name) and after.get(name)])
+
+
+def auto_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return how device, precision and threads differ, as far as both are known."""
+    return _differing(before, after, [name for name in CHOSEN if name in before and name in after])
+
+
+def data_changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """Return which data files differ."""
+    told = []
+    for name in sorted({*before, *after}):
+        if name not in after:
+            told.append(f"{name} is gone")
+        elif name not in before:
+            told.append(f"{name} is new")
+        elif before[name] != after[name]:
+            told.append(f"{name} has other content")
+    return told
+
+
+def _differing(before: Mapping[str, Any], after: Mapping[str, Any], names: list[str]) -> list[str]:
+    return [
+        f"{name} is {after.get(name, 'absent')}, was {before.get(name, 'absent')}"
+        for name in names
+        if before.get(name) != after.get(name)
+    ]

@@ -1,0 +1,80 @@
+"""Who holds a run directory: one process at a time may write into it."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+
+import filelock
+
+from mabe_core.errors import UserError
+from mabe_core.runs.files import read_json, remove_leftovers, write_json
+
+LOCK = ".lock"
+HOLDER = "holder.json"
+
+
+@contextlib.contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Hold a folder, which is made where there is none, and clear what crashes left in it.
+
+    Raises UserError naming host and process where another one holds it, or why it cannot be written to. The
+    lock is the operating system's, so it ends with its process and is never stale.
+    """
+    lock = _lock(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise held_by_other(folder) from error
+    except (OSError, NotImplementedError) as error:
+        raise cannot_be_written(folder, error) from error
+    try:
+        remove_leftovers(folder)
+        now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+        write_json(folder / HOLDER, {"pid": os.getpid(), "host": platform.node(), "since": now})
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            (folder / HOLDER).unlink(missing_ok=True)
+        lock.release()
+
+
+def is_held(folder: Path) -> bool:
+    """Tell whether some process holds a folder now."""
+    if not (folder / LOCK).exists():
+        return False
+    lock = _lock(folder)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return True
+    except (OSError, NotImplementedError):
+        # somebody else's folder: only its holder's note can be asked
+        return (folder / HOLDER).exists()
+    lock.release()
+    return False
+
+
+def held_by_other(folder: Path) -> UserError:
+    """Return the error that says who holds a folder."""
+    found = read_json(folder / HOLDER)
+    holder = found if isinstance(found, dict) else {}
+    return UserError(
+        f"{folder.name} is being run by process {holder.get('pid', '?')} on {holder.get('host', '?')} "
+        f"since {holder.get('since', '?')}. Wait for it, or stop that process."
+    )
+
+
+def cannot_be_written(folder: Path, error: BaseException) -> UserError:
+    """Return the error that says why a folder cannot be written to."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return UserError(f"{folder} cannot be written: {reason}. Name another folder with --runs-dir.")
+
+
+def _lock(folder: Path) -> filelock.BaseFileLock:
+    return filelock.FileLock(folder / LOCK, is_singleton=False)

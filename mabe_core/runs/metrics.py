@@ -1,0 +1,56 @@
+"""The lines of metrics.jsonl: one an epoch, appended; a torn last line does not count."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from mabe_core.errors import Location, Problem, UserError
+from mabe_core.runs.files import write_whole, writing
+
+
+def read_epochs(file: Path) -> list[dict[str, Any]]:
+    """Return the lines; raise UserError naming file and line where a whole one is no epoch.
+
+    What follows the last end of line was torn by a crash, and is left out.
+    """
+    try:
+        lines = file.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UserError(Problem(f"cannot be read: {error.strerror}", Location(str(file)))) from error
+    return [_epoch(file, number, line) for number, line in enumerate(lines[:-1], start=1)]
+
+
+def append_epoch(file: Path, line: dict[str, Any]) -> None:
+    """Add one epoch's line and flush it."""
+    with writing(file), file.open("ab") as opened:
+        opened.write(json.dumps(line).encode() + b"\n")
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
+def cut_epochs(file: Path, last_epoch: int) -> list[dict[str, Any]]:
+    """Drop the epochs after a given one, and a torn line; return what is left."""
+    kept = [line for line in read_epochs(file) if line["epoch"] <= last_epoch]
+    write_whole(file, "".join(json.dumps(line) + "\n" for line in kept))
+    return kept
+
+
+def _epoch(file: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or type(found.get("epoch")) is not int:
+        raise UserError(
+            Problem(
+                "is not the line of an epoch. Mend or delete this line, or train again with `--fresh`, which "
+                "moves the old run aside",
+                Location(str(file), number),
+            )
+        )
+    return found
