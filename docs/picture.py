@@ -1,6 +1,6 @@
 """Draws docs/run.svg, the README's picture: what the quickstart prints, run anew (about a minute).
 
-    python -m docs.picture
+python -m docs.picture
 """
 
 from __future__ import annotations

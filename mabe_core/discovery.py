@@ -109,7 +109,8 @@ def _check_hooks(manager: pluggy.PluginManager, plugin: Any, origin: Origin) -> 
                 f"{_place(value)}{name} looks like a hook: mark it with @hookimpl, or rename it"
             )
     for name in marked:
-        asked = list(inspect.signature(getattr(plugin, name)).parameters)
+        parameters = inspect.signature(getattr(plugin, name)).parameters.values()
+        asked = [str(parameter) for parameter in parameters if parameter.default is parameter.empty]
         if asked:
             where = _place(getattr(plugin, name))
             raise PluginFault(f"{where}{name} is called with nothing, but asks for {', '.join(asked)}")

@@ -16,6 +16,8 @@ from mabe_core.runs.files import read_json, remove_leftovers, write_json
 
 LOCK = ".lock"
 HOLDER = "holder.json"
+# seconds to wait for whoever only looks whether the folder is held
+PATIENCE = 0.3
 
 
 @contextlib.contextmanager
@@ -28,7 +30,7 @@ def hold(folder: Path) -> Iterator[None]:
     lock = _lock(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=PATIENCE)
     except filelock.Timeout as error:
         raise held_by_other(folder) from error
     except (OSError, NotImplementedError) as error:

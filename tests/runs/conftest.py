@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
+from fake_checkpoint import checkpoint
 
 from mabe_core.discovery import load_plugins
 from mabe_core.exchange import DataAccess
 from mabe_core.experiment import read_document, resolve
-from mabe_core.runs.checkpoints import Checkpoint, write_checkpoint
+from mabe_core.runs.checkpoints import write_checkpoint
 from mabe_core.runs.opening import OpenedRun, open_run
 
 Opener = Callable[..., OpenedRun]
@@ -28,10 +28,6 @@ def opener(tiny: Path, tmp_path: Path) -> Opener:
         return open_run(resolve(document, registry), registry, runs_dir, DataAccess(()), fresh=fresh)
 
     return opened
-
-
-def checkpoint(step: int) -> Checkpoint:
-    return Checkpoint({"weight": torch.ones(2) * step}, {"momentum": torch.zeros(2)}, {"step": step})
 
 
 @pytest.fixture
