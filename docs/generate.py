@@ -39,7 +39,7 @@ def table(titles: list[str], rows: list[list[str]]) -> str:
 
 def commands() -> str:
     """Return the help text of every command."""
-    context = click.Context(group, info_name="mabe", terminal_width=100)
+    context = click.Context(group, info_name="mabe", terminal_width=100, **group.context_settings)
     texts = []
     for name in COMMANDS:
         command = group.get_command(context, name)

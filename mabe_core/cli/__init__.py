@@ -85,9 +85,10 @@ def _run(command: click.Command, name: str) -> None:
 
 
 def say_error(error: MabeError) -> None:
-    """Write an error to standard error, a line for each problem."""
+    """Write an error to standard error, a line for each problem; an interruption is no error."""
+    word = "interrupted:" if error.exit_code > 128 else "error:"
     for line in str(error).splitlines():
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
+        click.echo(f"{click.style(word, fg='red', bold=True)} {line}", err=True)
 
 
 def _check_versions() -> None:

@@ -34,15 +34,21 @@ def command(runs_dir: Path, as_json: bool) -> None:
     for title in ("id", "state", "epoch", "best", "age"):
         table.add_column(title, no_wrap=title == "id")
     for row in rows:
+        if row["state"] == "damaged":
+            table.add_row(row["id"], "damaged", "", "", "")
+            continue
         best = "" if row["best"] is None else f"{row['monitor']} {row['best']:.4f}"
         table.add_row(row["id"], row["state"], f"{row['epoch']}/{row['epochs']}", best, _age(row["updated"]))
     console().print(table)
 
 
 def _row(run: Any) -> dict[str, Any] | None:
-    from mabe_core.runs.record import read_record
+    from mabe_core.runs.record import DamagedRunError, read_record
 
-    record = read_record(run)
+    try:
+        record = read_record(run)
+    except DamagedRunError as error:
+        return {"id": run.id, "state": "damaged", "failure": str(error)}
     if record is None:
         return None
     # a record that says `running` and that no process holds was killed

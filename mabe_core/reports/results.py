@@ -8,15 +8,15 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from mabe_core.runs.checkpoints import read_pointer
 from mabe_core.runs.directory import RunDirectory
-from mabe_core.runs.files import read_json
 from mabe_core.runs.record import Record
 
 
 def results(run: RunDirectory, record: Record) -> Group:
     """Return the scores of the best and the last epoch, with what has to be told beside them."""
     epochs = {line["epoch"]: line for line in run.epochs()}
-    best = (read_json(run.best) or {}).get("epoch")
+    best = (read_pointer(run.best) or {}).get("epoch")
     last = max(epochs, default=None)
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("validation")

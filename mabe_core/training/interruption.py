@@ -20,7 +20,7 @@ class Interrupted(MabeError):
     """Somebody asked the run to stop; it was saved. The exit status is 128 and the signal's number."""
 
     def __init__(self, signum: int, message: str) -> None:
-        super().__init__(message)
+        super().__init__(f"{message}. The same command goes on from there")
         self.exit_code = 128 + signum
 
 

@@ -8,6 +8,7 @@ from mabe_core.data.report import import_report
 from mabe_core.data.windows import WindowShape
 from mabe_core.errors import MabeError, Problem, UserError
 from mabe_core.exchange import Dataset, Partition, SplitContext
+from mabe_core.runs.changes import auto_changes
 from mabe_core.runs.checkpoints import newest_checkpoint
 from mabe_core.runs.opening import OpenedRun
 from mabe_core.runs.record import Record
@@ -28,13 +29,17 @@ def train(opened: OpenedRun, observe: Observer = unobserved) -> Record:
     fit, RunError where training fails. The record tells which. A new run is kept from the moment that
     experiment and data are known to fit.
     """
-    run, record = opened.run, opened.record
-    with run.held(), StopRequest().listening() as stop:
-        record.state = "running"
-        record.attempts += 1
-        record.failure = ""
-        if opened.state == "resumed":
-            record.save(run)
+    with opened.run.held(), StopRequest().listening() as stop:
+        known = len(opened.notes)
+        opened.refresh()
+        for note in opened.notes[known:]:
+            observe(Warned(note))
+        if opened.state == "finished":
+            return opened.record
+        opened.record.state = "running"
+        opened.record.attempts += 1
+        opened.record.failure = ""
+        opened.save()
         try:
             _train(opened, observe, stop)
         except (Interrupted, KeyboardInterrupt):
@@ -45,14 +50,13 @@ def train(opened: OpenedRun, observe: Observer = unobserved) -> Record:
             _end(opened, "failed", told)
             raise
         _end(opened, "finished")
-    return record
+    return opened.record
 
 
 def _end(opened: OpenedRun, state: str, failure: str = "") -> None:
     opened.record.state = state  # type: ignore[assignment]  # one of the literals, as called above
     opened.record.failure = failure
-    if opened.run.record.exists():
-        opened.record.save(opened.run)
+    opened.save()
 
 
 def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
@@ -69,7 +73,10 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     stop.check("before training")
     record.report = import_report(dataset, partition).as_dict()
     record.notice = " ".join(told for told in (partition.notice, data.notice) if told)
-    record.auto = _auto(parts, data, device, dtype)
+    auto = _auto(parts, data, device, dtype)
+    for change in auto_changes(record.auto, auto):
+        observe(Warned(f"not the same hardware as before, results may differ: {change}"))
+    record.auto = auto
     opened.keep()
     progress = Progress(0, torch.zeros((), dtype=torch.float64, device=device))
     saver = Saver(run, record, parts, progress, experiment.checkpoint.every_epochs, observe)
@@ -123,6 +130,7 @@ def _resume(saver: Saver) -> None:
 def _auto(parts: Parts, data: TrainingData, device: torch.device, dtype: torch.dtype) -> dict[str, object]:
     return {
         "device": str(device),
+        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else "",
         "precision": str(dtype).removeprefix("torch."),
         "windows_per_epoch": parts.schedule.windows_per_epoch,
         "steps_per_epoch": parts.schedule.steps_per_epoch,

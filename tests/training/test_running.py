@@ -201,6 +201,69 @@ def test_a_damaged_newest_checkpoint_is_told_and_the_one_before_is_used(mabe, ti
     assert_same_bits(before, final_weights(run))
 
 
+def test_best_and_last_are_mended_where_a_crash_came_before_they_were_written(mabe, tiny, tmp_path):
+    mabe("run", tiny)
+    run = only_run(tmp_path)
+    before = {name: json.loads((run / name).read_text()) for name in ("best.json", "last.json")}
+    record = json.loads((run / "record.json").read_text())
+    (run / "record.json").write_text(json.dumps({**record, "state": "running", "epoch": 1, "best": None}))
+    (run / "best.json").unlink()
+    (run / "last.json").write_text("[1]")
+    assert mabe("run", tiny).code == 0
+    assert {name: json.loads((run / name).read_text()) for name in before} == before
+    mended = json.loads((run / "record.json").read_text())
+    assert (mended["epoch"], mended["best"]) == (record["epoch"], record["best"])
+
+
+def test_fresh_that_fails_leaves_the_finished_run_as_it_was(mabe, tiny, tmp_path):
+    mabe("run", tiny)
+    before = {path: path.read_bytes() for path in only_run(tmp_path).rglob("*.json")}
+    assert mabe("run", tiny, "--fresh", "--device", "cuda:7").code == 2
+    assert {path: path.read_bytes() for path in only_run(tmp_path).rglob("*.json")} == before
+    assert "is finished" in mabe("run", tiny).out
+
+
+def test_two_that_opened_the_same_run_do_not_overwrite_each_other(tiny, tmp_path):
+    document = read_document(tiny)
+    registry = load_plugins(document.plugin_files)
+    experiment = resolve(document, registry)
+    first, second = (open_run(experiment, registry, tmp_path / "runs", DataAccess(())) for _ in range(2))
+    done = train(first)
+    assert train(second).best == done.best
+    assert second.state == "finished"
+    assert second.record.attempts == 1
+
+
+def test_a_run_whose_output_nobody_reads_any_more_goes_on(tiny, tmp_path, start_mabe):
+    running = start_mabe("run", tiny, *LONG)
+    assert running.stdout is not None
+    running.stdout.readline()
+    running.stdout.close()
+    assert running.wait(timeout=60) == 0
+    assert json.loads((only_run(tmp_path) / "record.json").read_text())["state"] == "finished"
+
+
+def test_resuming_an_edited_experiment_is_refused_whatever_part_of_the_id_is_given(mabe, tiny, tmp_path):
+    mabe("run", tiny)
+    run = only_run(tmp_path)
+    file = run / "experiment.yaml"
+    file.write_text(file.read_text().replace("seed: 7", "seed: 8"))
+    outcome = mabe("run", "--resume", "tiny")
+    assert outcome.code == 2
+    assert f"{run.name}/experiment.yaml now stands for tiny-" in outcome.err
+    assert only_run(tmp_path) == run
+
+
+def test_a_record_that_is_damaged_is_listed_as_such_and_not_trained_over(mabe, tiny, tmp_path):
+    mabe("run", tiny)
+    (only_run(tmp_path) / "record.json").write_text("")
+    assert "damaged" in mabe("runs").out
+    outcome = mabe("run", tiny)
+    assert outcome.code == 2
+    assert "--fresh" in outcome.err
+    assert mabe("run", tiny, "--fresh").code == 0
+
+
 def test_other_software_is_told_when_a_run_is_repeated(mabe, tiny, tmp_path):
     mabe("run", tiny)
     run = only_run(tmp_path)
