@@ -286,7 +286,7 @@ class Evaluation:
     """What a metric is computed from, pooled over all labelled frames.
 
     confusion: int64 (classes, classes), rows truth, columns prediction.
-    loss: mean loss a labelled frame.
+    loss: the loss function's mean over batches, each weighted by its labelled frames.
     """
 
     confusion: NDArray[np.int64]

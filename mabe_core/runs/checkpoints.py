@@ -63,7 +63,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
         temporary.mkdir(parents=True)
         for name, content in contents.items():
             write_synced(temporary / name, content)
-        write_synced(temporary / STATE, json.dumps(state, indent=1).encode())
+        write_synced(temporary / STATE, json.dumps(state, indent=1, default=_number).encode())
         sync_directory(temporary)
         if final.exists():
             final.rename(replaced)
@@ -156,3 +156,10 @@ def prune(folder: Path, keep: Iterable[str]) -> None:
             unfinished = entry.name.startswith(".step-")
             if unfinished or (NAME.fullmatch(entry.name) and entry.name not in kept):
                 remove(entry)
+
+
+def _number(value: Any) -> Any:
+    """Return the plain number of a numpy or torch one, such as an optimizer may keep in its groups."""
+    if callable(getattr(value, "item", None)):
+        return value.item()
+    raise TypeError(f"{value!r} cannot be saved as JSON")

@@ -11,6 +11,7 @@ from torch import Tensor
 from mabe_core.errors import Problem, UserError
 from mabe_core.exchange import Dataset, Partition, Recording
 from mabe_core.experiment import Experiment
+from mabe_core.training.blame import blame
 from mabe_core.training.inputs import TrainingData
 from mabe_core.training.parts import Parts
 
@@ -98,7 +99,8 @@ def check_outputs(experiment: Experiment, parts: Parts, data: TrainingData) -> N
     with torch.random.fork_rng(), torch.no_grad():
         inputs, targets = data.train(starts)
         was_training = parts.model.training
-        scores = parts.model.eval()(inputs)
+        with blame("model", experiment.model):
+            scores = parts.model.eval()(inputs)
         parts.model.train(was_training)
         wanted = (*targets.shape, data.shape.num_classes)
         if not isinstance(scores, Tensor) or scores.dim() not in (3, 4) or scores.shape[-3:] != wanted:
@@ -110,7 +112,8 @@ def check_outputs(experiment: Experiment, parts: Parts, data: TrainingData) -> N
                     path="model",
                 )
             )
-        loss = parts.loss(scores, targets)
+        with blame("loss", experiment.loss):
+            loss = parts.loss(scores, targets)
     if not isinstance(loss, Tensor) or loss.dim():
         found = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
         raise UserError(Problem(f"{experiment.loss.name} gives {found}, not one number", path="loss"))

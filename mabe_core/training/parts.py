@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mabe_core.errors import Problem, UserError, did_you_mean, raised_at
+from mabe_core.errors import Problem, UserError, did_you_mean
 from mabe_core.exchange import DataShape, Evaluation, LossContext, ScheduleContext
 from mabe_core.experiment import Experiment
-from mabe_core.specs import Component
+from mabe_core.training.blame import build_at
 from mabe_core.training.inputs import TrainingData
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
@@ -101,21 +101,6 @@ def _check_monitor(monitor: str, parts: Parts, shape: DataShape) -> None:
                 path="training.monitor",
             )
         )
-
-
-def build_at(path: str, component: Component[Any], *runtime: Any) -> Any:
-    """Build a component; what it raises is told with its place in the experiment."""
-    try:
-        return component.build(*runtime)
-    except UserError as error:
-        raise UserError(
-            problem if problem.location or problem.path else attrs.evolve(problem, path=path)
-            for problem in error.problems
-        ) from error
-    except (Exception, SystemExit) as error:
-        assert component.spec is not None, "the experiment is resolved"
-        told = f"{raised_at(error, component.spec.build.__module__)}{type(error).__name__}: {error}"
-        raise UserError(Problem(f"{component.name} cannot be built: {told}", path=path)) from error
 
 
 def seed_everything(seed: int) -> None:

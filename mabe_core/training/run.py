@@ -12,12 +12,13 @@ from mabe_core.runs.changes import auto_changes
 from mabe_core.runs.checkpoints import newest_checkpoint
 from mabe_core.runs.opening import OpenedRun
 from mabe_core.runs.record import Record
+from mabe_core.training.blame import blame, build_at
 from mabe_core.training.checks import check_dataset, check_outputs, check_partition
 from mabe_core.training.events import Began, DataRead, Observer, Warned, unobserved
 from mabe_core.training.inputs import TrainingData, prepare
 from mabe_core.training.interruption import Interrupted, StopRequest
 from mabe_core.training.loop import Loop
-from mabe_core.training.parts import Parts, build_at, build_parts
+from mabe_core.training.parts import Parts, build_parts
 from mabe_core.training.saving import Saver
 from mabe_core.training.state import Progress, restore
 
@@ -104,9 +105,10 @@ def _read(opened: OpenedRun, observe: Observer) -> tuple[Dataset, Partition]:
     check_dataset(experiment, dataset)
     window = WindowShape(experiment.data.sequence_length, experiment.data.frame_gap)
     split = build_at("data.split", experiment.data.split)
-    partition: Partition = split(
-        dataset.recordings, SplitContext(window.span, experiment.seed, dataset.classes)
-    )
+    with blame("data.split", experiment.data.split):
+        partition: Partition = split(
+            dataset.recordings, SplitContext(window.span, experiment.seed, dataset.classes)
+        )
     check_partition(experiment, dataset, partition)
     observe(DataRead(tuple(import_report(dataset, partition).lines())))
     return dataset, partition
