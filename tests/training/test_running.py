@@ -32,6 +32,10 @@ def final_weights(run: Path) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in mapped.items()}
 
 
+def losses(run: Path) -> list[float]:
+    return [json.loads(line)["train_loss"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
 def assert_same_bits(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
     assert one.keys() == other.keys()
     for name, tensor in one.items():
@@ -110,6 +114,14 @@ def test_scores_equal_scikit_learns_on_the_model_that_was_saved(mabe, tiny, tmp_
     assert line["val_macro_f1"] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("length", "gap"), [(16, 1), (24, 1), (24, 3)])
+def test_each_validation_frame_counts_once_where_windows_overlap_too(mabe, tiny, tmp_path, length, gap):
+    words = ("--set", f"data.sequence_length={length}", "--set", f"data.frame_gap={gap}")
+    assert mabe("run", tiny, *words, "--set", "training.epochs=1").code == 0
+    line = json.loads((only_run(tmp_path) / "metrics.jsonl").read_text())
+    assert [sum(row) for row in line["confusion"]] == [189, 211]
+
+
 def test_running_it_again_says_that_it_is_finished_without_training(mabe, tiny, tmp_path, start_mabe):
     assert mabe("run", tiny).code == 0
     before = final_weights(only_run(tmp_path))
@@ -148,9 +160,7 @@ def test_killed_and_run_again_it_ends_with_the_same_bits(tiny, tmp_path, start_m
     whole = mabe("run", tiny, *LONG, "--runs-dir", tmp_path / "other" / "runs")
     assert whole.code == 0
     assert_same_bits(final_weights(only_run(tmp_path)), final_weights(only_run(tmp_path / "other")))
-    lines = [(only_run(folder) / "metrics.jsonl").read_text() for folder in (tmp_path, tmp_path / "other")]
-    losses = [[json.loads(line)["train_loss"] for line in text.splitlines()] for text in lines]
-    assert losses[0] == losses[1]
+    assert losses(only_run(tmp_path)) == losses(only_run(tmp_path / "other"))
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -171,6 +181,7 @@ def test_asked_to_stop_it_saves_in_mid_epoch_and_goes_on_to_the_same_bits(
     assert f"going on from step {stopped}" in resumed.out
     mabe("run", tiny, *LONG, "--runs-dir", tmp_path / "other" / "runs")
     assert_same_bits(final_weights(run), final_weights(only_run(tmp_path / "other")))
+    assert losses(run) == losses(only_run(tmp_path / "other"))
 
 
 def test_a_second_process_on_the_same_run_is_refused_by_name(tiny, tmp_path, start_mabe):
