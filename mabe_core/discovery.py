@@ -6,7 +6,6 @@ import functools
 import importlib.metadata
 import inspect
 import os
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import pluggy
 
 from mabe_core import hookspecs
 from mabe_core.configs.fields import faults
-from mabe_core.errors import Problem, UserError, did_you_mean
+from mabe_core.errors import Problem, UserError, did_you_mean, raised_at
 from mabe_core.local_files import import_local_file, read_local_files
 from mabe_core.registry import KINDS, Broken, Kind, Origin, Provided, Registry
 from mabe_core.specs import Spec
@@ -170,11 +169,4 @@ def _explain(error: BaseException, origin: Origin) -> str:
     what = f"{type(error).__name__}: {error}"
     if isinstance(error, SyntaxError):
         return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"
-    package = origin.module.partition(".")[0]
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [
-        frame
-        for frame in frames
-        if frame.filename == str(origin.file) or package in Path(frame.filename).with_suffix("").parts
-    ]
-    return f"{own[-1].filename}:{own[-1].lineno}: {what}" if own else what
+    return f"{raised_at(error, origin.module, origin.file)}{what}"

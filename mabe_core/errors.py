@@ -84,10 +84,13 @@ def did_you_mean(word: str, words: Sequence[str]) -> str:
     return f" Valid: {', '.join(words)}." if words else ""
 
 
-def raised_at(error: BaseException, module: str) -> str:
-    """Return `file:line: ` of the deepest line of a module's package that raised, or nothing."""
+def raised_at(error: BaseException, module: str, file: Path | None = None) -> str:
+    """Return `file:line: ` of the deepest line of a module's package that raised, or nothing.
+
+    file: where the module is, for one that failed while it was imported.
+    """
     package = module.partition(".")[0]
-    source = getattr(sys.modules.get(module), "__file__", None)
+    source = str(file) if file else getattr(sys.modules.get(module), "__file__", None)
     own = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)

@@ -1,70 +1,19 @@
-"""From recordings to tables on the device, and from window starts to batches."""
+"""From recordings to what the loop trains on: features computed, windows laid out, misfits refused."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import Protocol
 
 import attrs
 import numpy as np
 import torch
 from torch import Tensor
 
-from mabe_core.data.windows import WindowShape, tiling, training_starts
+from mabe_core.data.windows import WindowShape
 from mabe_core.errors import Problem, UserError
-from mabe_core.exchange import Dataset, DataShape, Partition, Pose, PoseLayout, Recording, Role, View
+from mabe_core.exchange import Dataset, DataShape, Partition, Pose, PoseLayout, Recording, View
 from mabe_core.experiment.schema import Data
+from mabe_core.training.batches import AugmentedBatches, Batches, TableBatches
 from mabe_core.training.features import FeaturePipeline
-
-
-class Batches(Protocol):
-    """Maps window starts int64 (batch,) to a batch.
-
-    Inputs are (batch, frames, inputs), targets int64 (batch, frames).
-    """
-
-    def __call__(self, starts: Tensor) -> tuple[Tensor, Tensor]: ...
-
-
-@attrs.frozen(eq=False)
-class TableBatches:
-    """Batches gathered out of features that were computed once a recording.
-
-    columns (frames, inputs), targets (frames,), offsets (window frames,).
-    """
-
-    columns: Tensor
-    targets: Tensor
-    offsets: Tensor
-
-    def __call__(self, starts: Tensor) -> tuple[Tensor, Tensor]:
-        index = starts[:, None] + self.offsets
-        return self.columns[index], self.targets[index]
-
-
-@attrs.frozen(eq=False)
-class AugmentedBatches:
-    """Batches whose keypoints are changed at random, and whose local features are computed after that.
-
-    pose: of all recordings on one axis of frames, with `context` missing frames on both sides of each.
-    """
-
-    pose: Pose
-    targets: Tensor
-    offsets: Tensor
-    pipeline: FeaturePipeline
-
-    def __call__(self, starts: Tensor) -> tuple[Tensor, Tensor]:
-        context, gap = self.pipeline.context, int(self.offsets[1]) if len(self.offsets) > 1 else 1
-        span = (len(self.offsets) - 1) * gap + 1
-        around = torch.arange(-context, span + context, device=starts.device)
-        index = starts[:, None] + around
-        window = Pose(
-            self.pose.points[index], {name: column[index] for name, column in self.pose.columns.items()}
-        )
-        columns, _ = self.pipeline.columns(self.pipeline.local(self.pipeline.augment(window)))
-        inside = columns[:, context : context + span : gap]
-        return inside, self.targets[starts[:, None] + self.offsets]
+from mabe_core.training.tables import Tables, class_index
 
 
 @attrs.frozen(eq=False)
@@ -104,7 +53,7 @@ def prepare(
             )
         )
     margin = max(pipeline.context for pipeline in pipelines.values()) if data.augmentations else 0
-    tables = _Tables(margin)
+    tables = Tables(margin)
     names: tuple[str, ...] = ()
     for number, recording in enumerate(dataset.recordings):
         for view in recording.views:
@@ -171,99 +120,10 @@ def prepare(
     )
 
 
-def class_index(labels: np.ndarray, name: str) -> np.ndarray:
-    """Map an exclusive label track int8 (frames, classes) to int64 (frames,), -1 where unlabelled."""
-    index = np.where((labels == 1).any(axis=1), labels.argmax(axis=1), -1)
-    wrong = np.flatnonzero(((labels == 1).sum(axis=1) > 1) | ((index < 0) & (labels == 0).any(axis=1)))
-    if len(wrong):
-        raise UserError(f"recording {name}: frame {wrong[0]} must have one class, or be unlabelled in all")
-    return index.astype(np.int64)
-
-
-class _Tables:
-    """Views laid one after another on one axis of frames, each with `margin` empty frames on both sides."""
-
-    def __init__(self, margin: int) -> None:
-        self.margin = margin
-        self.end = 0
-        self.places: list[tuple[int, int]] = []  # recording, its first frame on the axis
-        self.poses: list[Pose] = []
-        self.columns: list[Tensor] = []
-        self.targets: list[np.ndarray] = []
-
-    def add(self, recording: int, pose: Pose, columns: Tensor, targets: np.ndarray) -> None:
-        frames, margin = len(targets), self.margin
-        self.places.append((recording, self.end + margin))
-        self.end += frames + 2 * margin
-        self.columns.append(_padded(columns, margin, 0.0))
-        self.targets.append(np.pad(targets, margin, constant_values=-1))
-        if margin:
-            self.poses.append(
-                Pose(
-                    _padded(pose.points, margin, torch.nan),
-                    {name: _padded(column, margin, 0.0) for name, column in pose.columns.items()},
-                )
-            )
-        else:
-            self.poses.append(pose)
-
-    def pose(self) -> Pose:
-        names = self.poses[0].columns
-        return Pose(
-            torch.cat([pose.points for pose in self.poses]),
-            {name: torch.cat([pose.columns[name] for pose in self.poses]) for name in names},
-        )
-
-    def training(self, partition: Partition, window: WindowShape) -> tuple[np.ndarray, np.ndarray]:
-        """Return the starts of training windows, and the classes of all labelled training frames."""
-        targets = np.concatenate(self.targets)
-        starts, classes = [], []
-        for segment in partition.of("train"):
-            for first in self._places(segment.recording):
-                inside = targets[first + segment.start : first + segment.stop]
-                starts.append(first + segment.start + training_starts(inside >= 0, window))
-                classes.append(inside[inside >= 0])
-        return np.concatenate(starts), np.concatenate(classes)
-
-    def tiles(self, partition: Partition, window: WindowShape, role: Role) -> tuple[np.ndarray, np.ndarray]:
-        """Return windows that cover the segments of one part, and which of their frames count."""
-        starts, counts = [], []
-        for segment in partition.of(role):
-            begins, counted = tiling(segment.stop - segment.start, window)
-            for first in self._places(segment.recording):
-                starts.append(first + segment.start + begins)
-                counts.append(counted)
-        return np.concatenate(starts), np.concatenate(counts)
-
-    def labelled(
-        self, targets: np.ndarray, starts: np.ndarray, counts: np.ndarray, window: WindowShape
-    ) -> int:
-        """Return how many frames of these windows count and are labelled."""
-        places = starts[:, None] + np.arange(window.length) * window.gap
-        return int(((targets[places] >= 0) & counts).sum())
-
-    def frames(self, partition: Partition, role: Role) -> int:
-        """Return the frames of one part, over all views."""
-        return sum(
-            (segment.stop - segment.start) * len(self._places(segment.recording))
-            for segment in partition.of(role)
-        )
-
-    def _places(self, recording: int) -> Sequence[int]:
-        return [first for number, first in self.places if number == recording]
-
-
 def _notice(unscored: int) -> str:
     if not unscored:
         return ""
     return f"{unscored} validation frames lie in stretches shorter than a window, and are not scored."
-
-
-def _padded(values: Tensor, margin: int, fill: float) -> Tensor:
-    if not margin:
-        return values
-    edge = values.new_full((margin, *values.shape[1:]), fill)
-    return torch.cat([edge, values, edge])
 
 
 def _layout(recording: Recording, view: View) -> PoseLayout:

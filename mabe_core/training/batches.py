@@ -1,0 +1,62 @@
+"""From window starts to batches, on the device."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import attrs
+import torch
+from torch import Tensor
+
+from mabe_core.exchange import Pose
+from mabe_core.training.features import FeaturePipeline
+
+
+class Batches(Protocol):
+    """Maps window starts int64 (batch,) to a batch.
+
+    Inputs are (batch, frames, inputs), targets int64 (batch, frames).
+    """
+
+    def __call__(self, starts: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+@attrs.frozen(eq=False)
+class TableBatches:
+    """Batches gathered out of features that were computed once a recording.
+
+    columns (frames, inputs), targets (frames,), offsets (window frames,).
+    """
+
+    columns: Tensor
+    targets: Tensor
+    offsets: Tensor
+
+    def __call__(self, starts: Tensor) -> tuple[Tensor, Tensor]:
+        index = starts[:, None] + self.offsets
+        return self.columns[index], self.targets[index]
+
+
+@attrs.frozen(eq=False)
+class AugmentedBatches:
+    """Batches whose keypoints are changed at random, and whose local features are computed after that.
+
+    pose: of all recordings on one axis of frames, with `context` missing frames on both sides of each.
+    """
+
+    pose: Pose
+    targets: Tensor
+    offsets: Tensor
+    pipeline: FeaturePipeline
+
+    def __call__(self, starts: Tensor) -> tuple[Tensor, Tensor]:
+        context, gap = self.pipeline.context, int(self.offsets[1]) if len(self.offsets) > 1 else 1
+        span = (len(self.offsets) - 1) * gap + 1
+        around = torch.arange(-context, span + context, device=starts.device)
+        index = starts[:, None] + around
+        window = Pose(
+            self.pose.points[index], {name: column[index] for name, column in self.pose.columns.items()}
+        )
+        columns, _ = self.pipeline.columns(self.pipeline.local(self.pipeline.augment(window)))
+        inside = columns[:, context : context + span : gap]
+        return inside, self.targets[starts[:, None] + self.offsets]
