@@ -53,9 +53,9 @@ def load_plugins(files: Sequence[Path] = ()) -> Registry:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything; it is told
             broken.append(Broken(candidate.origin, _explain(error, candidate.origin), error))
             continue
-        offers, faults = _offers(manager, plugin, candidate.origin)
+        offers, failed = _offers(manager, plugin, candidate.origin)
         provided.extend(offers)
-        broken.extend(faults)
+        broken.extend(failed)
     manager.check_pending()
     strict = os.environ.get(STRICT, "") not in ("", "0")
     fatal = [fault for fault in broken if strict or fault.origin.place == "file"]
@@ -121,7 +121,7 @@ def _offers(
     manager: pluggy.PluginManager, plugin: Any, origin: Origin
 ) -> tuple[list[Provided], list[Broken]]:
     """Call each hook of one plugin by itself, so that it is known whose specs they are."""
-    offers, faults = [], []
+    offers, failed = [], []
     for kind in KINDS.values():
         for impl in getattr(manager.hook, kind.hook).get_hookimpls():
             if impl.plugin is not plugin:
@@ -129,8 +129,8 @@ def _offers(
             try:
                 offers += [Provided(spec, origin) for spec in _checked(impl.function(), kind, impl.function)]
             except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
-                faults.append(Broken(origin, _explain(error, origin), error))
-    return offers, faults
+                failed.append(Broken(origin, _explain(error, origin), error))
+    return offers, failed
 
 
 def _checked(specs: Any, kind: Kind, function: Callable[..., Any]) -> list[Spec[Any]]:

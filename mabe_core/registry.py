@@ -42,6 +42,13 @@ def _kinds() -> dict[str, Kind]:
 KINDS: Mapping[str, Kind] = _kinds()
 
 
+def kind_named(word: str) -> Kind:
+    """Return a kind by its name; raise UserError that names the nearest where there is none."""
+    if word not in KINDS:
+        raise UserError(f"no kind is named {word!r}.{did_you_mean(word, list(KINDS))}")
+    return KINDS[word]
+
+
 @attrs.frozen
 class Origin:
     """Where a plugin came from.

@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from mabe_core.cli import options
-from mabe_core.errors import UserError, did_you_mean
-from mabe_core.registry import KINDS
+from mabe_core.registry import KINDS, kind_named
 
 
 @click.command("list")
@@ -18,9 +17,9 @@ from mabe_core.registry import KINDS
 @options.as_json
 def command(kind: str | None, plugin_files: tuple[Path, ...], as_json: bool) -> None:
     """List the components that experiments can name, of one KIND or all."""
-    if kind is not None and kind not in KINDS:
-        raise UserError(f"no kind is named {kind!r}.{did_you_mean(kind, list(KINDS))}")
+    wanted = list(KINDS) if kind is None else [kind_named(kind).name]
     registry = options.registry(plugin_files)
+    colliding = {offer.key for offers in registry.collisions() for offer in offers}
     rows = [
         {
             "kind": offer.spec.kind,
@@ -31,10 +30,10 @@ def command(kind: str | None, plugin_files: tuple[Path, ...], as_json: bool) -> 
             "distribution": offer.origin.distribution,
             "distribution_version": offer.origin.version,
             "version": offer.spec.version,
-            "collides": any(offer in offers for offers in registry.collisions()),
+            "collides": offer.key in colliding,
         }
         for offer in registry.all()
-        if kind in (None, offer.spec.kind)
+        if offer.spec.kind in wanted
     ]
     if as_json:
         click.echo(json.dumps(rows, indent=1, ensure_ascii=False))

@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from mabe_core.cli import options
-from mabe_core.errors import UserError, did_you_mean
-from mabe_core.registry import KINDS
+from mabe_core.registry import kind_named
 
 
 @click.command("show")
@@ -25,11 +24,10 @@ def command(kind: str, name: str, plugin_files: tuple[Path, ...]) -> None:
     from mabe_core.configs.fields import describe
     from mabe_core.reports.console import console
 
-    if kind not in KINDS:
-        raise UserError(f"no kind is named {kind!r}.{did_you_mean(kind, list(KINDS))}")
+    known = kind_named(kind)
     offer = options.registry(plugin_files).find(kind, name)
     screen = console()
-    screen.print(f"{KINDS[kind].label} {name}, version {offer.spec.version}: {offer.spec.describe()}")
+    screen.print(f"{known.label} {name}, version {offer.spec.version}: {offer.spec.describe()}")
     screen.print(f"from {offer.origin}")
     screen.print(f"in {inspect.getsourcefile(offer.spec.config)}")
     table = Table(box=None, header_style="bold", pad_edge=False)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from mabe_core.exchange import ROLES
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mabe_core.exchange import Dataset, Partition, Recording, Role
+    from mabe_core.exchange import Dataset, Partition, Recording
 
-ROLES: tuple[Role, ...] = ("train", "validation", "test")
 SHOWN = 12
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from mabe_core.errors import RunError
-from mabe_core.runs.files import read_json, remove, sync_directory, write_synced, writing
+from mabe_core.runs.files import read_json, remove, sync_directory, temporary_name, write_synced, writing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,8 +51,8 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     from safetensors.torch import save
 
     final = folder / checkpoint.name
-    temporary = folder / f".{checkpoint.name}.{os.getpid()}.tmp"
-    replaced = folder / f".{checkpoint.name}.{os.getpid()}.replaced"
+    temporary = temporary_name(final)
+    replaced = temporary.with_suffix(".replaced")
     contents = {MODEL: save(dict(checkpoint.model)), TRAINING: save(dict(checkpoint.training))}
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     state = {"format": FORMAT, **checkpoint.state, "sha256": hashes}

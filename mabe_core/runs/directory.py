@@ -98,13 +98,12 @@ class RunDirectory:
         stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
         return self.path.with_name(f"{self.id}.aside-{stamp}")
 
-    def set_aside(self, aside: Path | None = None) -> Path:
-        """Move the run out of its id's way; nothing is deleted. Return where it is now.
+    def set_aside(self, aside: Path) -> None:
+        """Move the run out of its id's way; nothing is deleted.
 
         Its holder and the lock stay, so that it is held all the while. The record goes first: where the move
         is cut off, what is left here is told to be damaged and moved by the next `--fresh`.
         """
-        aside = aside or self.aside()
         with writing(aside):
             aside.mkdir()
             for entry in sorted(self.contents(), key=lambda entry: entry != self.record):
@@ -112,7 +111,6 @@ class RunDirectory:
             sync_directory(aside)
             sync_directory(self.path)
             sync_directory(self.path.parent)
-        return aside
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:

@@ -9,13 +9,11 @@ import torch
 from torch import Tensor
 
 from mabe_core.errors import Problem, UserError
-from mabe_core.exchange import Dataset, Partition, Recording
+from mabe_core.exchange import ROLES, Dataset, Partition, Recording
 from mabe_core.experiment import Experiment
 from mabe_core.training.blame import blame
 from mabe_core.training.inputs import TrainingData
 from mabe_core.training.parts import Parts
-
-ROLES = ("train", "validation", "test")
 
 
 def check_dataset(experiment: Experiment, dataset: Dataset) -> None:

@@ -52,7 +52,7 @@ def prepare(
                 "needs recordings that are alike in individuals, keypoints and fps", path="data.augmentations"
             )
         )
-    margin = max(pipeline.context for pipeline in pipelines.values()) if data.augmentations else 0
+    margin = max(pipeline.context for pipeline in pipelines.values()) if data.augmentations else None
     tables = Tables(margin)
     names: tuple[str, ...] = ()
     for number, recording in enumerate(dataset.recordings):
@@ -89,7 +89,7 @@ def prepare(
     )
     _check_shape(data, shape)
     targets = np.concatenate(tables.targets)
-    starts, labelled = tables.training(partition, window)
+    starts, labelled = tables.training(targets, partition, window)
     if not len(starts):
         raise UserError(
             Problem("no stretch for train that a window fits into has a labelled frame", path="data.split")

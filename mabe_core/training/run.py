@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from mabe_core.data.report import import_report
+from mabe_core.data.report import ImportReport, import_report
 from mabe_core.data.windows import WindowShape
 from mabe_core.errors import MabeError, Problem, UserError
 from mabe_core.exchange import Dataset, Partition, SplitContext
 from mabe_core.runs.changes import auto_changes
 from mabe_core.runs.checkpoints import newest_checkpoint
 from mabe_core.runs.opening import OpenedRun
-from mabe_core.runs.record import Record
+from mabe_core.runs.record import Record, State
 from mabe_core.training.blame import blame, build_at
 from mabe_core.training.checks import check_dataset, check_outputs, check_partition
 from mabe_core.training.events import Began, DataRead, Observer, Warned, unobserved
@@ -54,8 +54,8 @@ def train(opened: OpenedRun, observe: Observer = unobserved) -> Record:
     return opened.record
 
 
-def _end(opened: OpenedRun, state: str, failure: str = "") -> None:
-    opened.record.state = state  # type: ignore[assignment]  # one of the literals, as called above
+def _end(opened: OpenedRun, state: State, failure: str = "") -> None:
+    opened.record.state = state
     opened.record.failure = failure
     opened.save()
 
@@ -66,13 +66,14 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     if experiment.threads is not None:
         torch.set_num_threads(experiment.threads)
     dtype = torch.float64 if experiment.training.precision == "float64" else torch.float32
-    dataset, partition = _read(opened, observe)
+    dataset, partition, report = _read(opened)
+    observe(DataRead(tuple(report.lines())))
     stop.check("before training")
     data = prepare(experiment.data, dataset, partition, dtype=dtype, device=device)
     parts = build_parts(experiment, data, dtype=dtype, device=device)
     check_outputs(experiment, parts, data)
     stop.check("before training")
-    record.report = import_report(dataset, partition).as_dict()
+    record.report = report.as_dict()
     record.notice = " ".join(told for told in (partition.notice, data.notice) if told)
     auto = _auto(parts, data, device, dtype)
     for change in auto_changes(record.auto, auto):
@@ -99,7 +100,7 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     ).run()
 
 
-def _read(opened: OpenedRun, observe: Observer) -> tuple[Dataset, Partition]:
+def _read(opened: OpenedRun) -> tuple[Dataset, Partition, ImportReport]:
     experiment = opened.experiment
     dataset: Dataset = build_at("data.dataset", experiment.data.dataset, opened.access)
     check_dataset(experiment, dataset)
@@ -110,8 +111,7 @@ def _read(opened: OpenedRun, observe: Observer) -> tuple[Dataset, Partition]:
             dataset.recordings, SplitContext(window.span, experiment.seed, dataset.classes)
         )
     check_partition(experiment, dataset, partition)
-    observe(DataRead(tuple(import_report(dataset, partition).lines())))
-    return dataset, partition
+    return dataset, partition, import_report(dataset, partition)
 
 
 def _resume(saver: Saver) -> None:
@@ -125,8 +125,9 @@ def _resume(saver: Saver) -> None:
     if checkpoint is not None:
         restore(saver.parts, saver.progress, checkpoint)
         saver.settle()
+    else:
+        saver.record.save(saver.run)
     saver.run.cut_epochs(saver.progress.step // saver.parts.schedule.steps_per_epoch)
-    saver.record.save(saver.run)
 
 
 def _auto(parts: Parts, data: TrainingData, device: torch.device, dtype: torch.dtype) -> dict[str, object]:

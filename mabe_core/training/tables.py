@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,31 +12,33 @@ from mabe_core.exchange import Partition, Pose, Role
 
 
 class Tables:
-    """Views laid one after another on one axis of frames, each with `margin` empty frames on both sides."""
+    """Views laid one after another on one axis of frames.
 
-    def __init__(self, margin: int) -> None:
+    margin: empty frames on both sides of each, for steps that compute features themselves and so need poses;
+    None where no step does, and poses are not kept.
+    """
+
+    def __init__(self, margin: int | None) -> None:
         self.margin = margin
         self.end = 0
-        self.places: list[tuple[int, int]] = []  # recording, its first frame on the axis
+        self.places: dict[int, list[int]] = {}  # of each recording, the first frames of its views on the axis
         self.poses: list[Pose] = []
         self.columns: list[Tensor] = []
         self.targets: list[np.ndarray] = []
 
     def add(self, recording: int, pose: Pose, columns: Tensor, targets: np.ndarray) -> None:
-        frames, margin = len(targets), self.margin
-        self.places.append((recording, self.end + margin))
-        self.end += frames + 2 * margin
+        margin = self.margin or 0
+        self.places.setdefault(recording, []).append(self.end + margin)
+        self.end += len(targets) + 2 * margin
         self.columns.append(_padded(columns, margin, 0.0))
         self.targets.append(np.pad(targets, margin, constant_values=-1))
-        if margin:
+        if self.margin is not None:
             self.poses.append(
                 Pose(
                     _padded(pose.points, margin, torch.nan),
                     {name: _padded(column, margin, 0.0) for name, column in pose.columns.items()},
                 )
             )
-        else:
-            self.poses.append(pose)
 
     def pose(self) -> Pose:
         names = self.poses[0].columns
@@ -47,12 +47,13 @@ class Tables:
             {name: torch.cat([pose.columns[name] for pose in self.poses]) for name in names},
         )
 
-    def training(self, partition: Partition, window: WindowShape) -> tuple[np.ndarray, np.ndarray]:
+    def training(
+        self, targets: np.ndarray, partition: Partition, window: WindowShape
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the starts of training windows, and the classes of all labelled training frames."""
-        targets = np.concatenate(self.targets)
         starts, classes = [], []
         for segment in partition.of("train"):
-            for first in self._places(segment.recording):
+            for first in self.places[segment.recording]:
                 inside = targets[first + segment.start : first + segment.stop]
                 starts.append(first + segment.start + training_starts(inside >= 0, window))
                 classes.append(inside[inside >= 0])
@@ -63,7 +64,7 @@ class Tables:
         starts, counts = [], []
         for segment in partition.of(role):
             begins, counted = tiling(segment.stop - segment.start, window)
-            for first in self._places(segment.recording):
+            for first in self.places[segment.recording]:
                 starts.append(first + segment.start + begins)
                 counts.append(counted)
         return np.concatenate(starts), np.concatenate(counts)
@@ -78,12 +79,9 @@ class Tables:
     def frames(self, partition: Partition, role: Role) -> int:
         """Return the frames of one part, over all views."""
         return sum(
-            (segment.stop - segment.start) * len(self._places(segment.recording))
+            (segment.stop - segment.start) * len(self.places[segment.recording])
             for segment in partition.of(role)
         )
-
-    def _places(self, recording: int) -> Sequence[int]:
-        return [first for number, first in self.places if number == recording]
 
 
 def class_index(labels: np.ndarray, name: str) -> np.ndarray:

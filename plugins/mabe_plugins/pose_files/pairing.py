@@ -51,7 +51,9 @@ def find_pairs(config: PoseFilesConfig, folder: Path) -> tuple[list[FoundPair], 
     names = [pair.name for pair in pairs]
     for name in names:
         if names.count(name) > 1:
-            raise UserError(f"{names.count(name)} recordings are named {name!r}; give each pair a name.")
+            raise UserError(
+                f"{names.count(name)} recordings are named {name!r}; give each pair a name, as `recording`."
+            )
     return pairs, notes
 
 
