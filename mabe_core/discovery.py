@@ -35,9 +35,11 @@ class _Candidate:
     load: Callable[[], Any]
 
 
-def load_plugins(files: Sequence[Path] = ()) -> Registry:
+def load_plugins(files: Sequence[Path] = (), installed: Sequence[Origin] | None = None) -> Registry:
     """Load every installed plugin and the given local files.
 
+    installed: the plugins to load in place of those that the installed distributions name; for where modules
+    are copied to without being installed, as into a container.
     A broken installed plugin is kept in the registry's `broken`; it raises UserError where
     MABE_STRICT_PLUGINS=1. A broken local file always does: somebody asked for it.
     """
@@ -45,7 +47,8 @@ def load_plugins(files: Sequence[Path] = ()) -> Registry:
     broken: list[Broken] = []
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
-    for candidate in [*_installed(), *_local(files)]:
+    origins = installed_plugins() if installed is None else installed
+    for candidate in [*(_Candidate(origin, _importing(origin)) for origin in origins), *_local(files)]:
         try:
             plugin = candidate.load()
             _check_hooks(manager, plugin, candidate.origin)
@@ -64,20 +67,24 @@ def load_plugins(files: Sequence[Path] = ()) -> Registry:
     return Registry(provided, broken)
 
 
-def _installed() -> Iterator[_Candidate]:
+def installed_plugins() -> Iterator[Origin]:
+    """Return the plugins that installed distributions name, without importing them."""
     points = importlib.metadata.entry_points(group=GROUP)
     for point in sorted(points, key=lambda point: (point.dist.name if point.dist else "", point.name)):
         distribution = point.dist.name if point.dist else None
-        yield _Candidate(
-            Origin(
-                plugin=point.name,
-                module=point.module,
-                place="built-in" if distribution == OWN_DISTRIBUTION else "installed",
-                distribution=distribution,
-                version=point.dist.version if point.dist else None,
-            ),
-            point.load,
+        yield Origin(
+            plugin=point.name,
+            module=point.module,
+            place="built-in" if distribution == OWN_DISTRIBUTION else "installed",
+            distribution=distribution,
+            version=point.dist.version if point.dist else None,
+            part=point.attr,
         )
+
+
+def _importing(origin: Origin) -> Callable[[], Any]:
+    value = f"{origin.module}:{origin.part}" if origin.part else origin.module
+    return importlib.metadata.EntryPoint(origin.plugin, value, GROUP).load
 
 
 def _local(files: Sequence[Path]) -> Iterator[_Candidate]:

@@ -55,6 +55,7 @@ class Origin:
 
     place: built in, an installed distribution, or one local file.
     plugin: its name; distribution and version: of what installed it.
+    part: what of the module is the plugin, where it is not the whole.
     content, sha256: of a local file, as it was when it was loaded.
     """
 
@@ -63,6 +64,7 @@ class Origin:
     place: Literal["built-in", "installed", "file"]
     distribution: str | None = None
     version: str | None = None
+    part: str = ""
     file: Path | None = None
     sha256: str | None = None
     content: bytes | None = attrs.field(default=None, repr=False, eq=False)

@@ -59,4 +59,5 @@ def _first_broken_item(validator: Any, attribute: attrs.Attribute[Any], value: A
 def own_words(error: Exception, field: str = "") -> str:
     """Return an error's message without the name of the field, which the path says already."""
     message = str(error.args[0]) if error.args else type(error).__name__
-    return message.removeprefix(f"'{field}' ").rstrip(".") + "."
+    told = message.removeprefix(f"'{field}' ").rstrip(".")
+    return told if told.endswith("?") else f"{told}."

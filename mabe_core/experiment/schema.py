@@ -11,6 +11,7 @@ from typing import Any, Literal
 import attrs
 from attrs.validators import and_, ge, gt, instance_of, le, matches_re, max_len, optional
 
+from mabe_core.experiment.cloud import Cloud
 from mabe_core.specs import (
     AugmentationSpec,
     Component,
@@ -116,6 +117,7 @@ class Experiment:
         "the scores that are told", default=(Component("accuracy"), Component("f1"))
     )
     checkpoint: Checkpoint = setting("when checkpoints are kept", factory=Checkpoint, identity=False)
+    cloud: Cloud = setting("where and for how long `--cloud` runs it", factory=Cloud, identity=False)
     device: str = setting(
         "auto (cuda if there is one), cpu, cuda or cuda:N",
         default="auto",

@@ -75,6 +75,8 @@ class ProgressDisplay:
             f"{event.epochs} epochs of {event.steps_per_epoch} steps{onward}"
         )
         self._began = (time.monotonic(), event.step)
+        if self._task is not None:  # another attempt of the same run
+            self._bar.remove_task(self._task)
         self._task = self._bar.add_task(
             "", total=total, completed=event.step, epoch=f"1/{event.epochs}", speed="–", loss="–"
         )

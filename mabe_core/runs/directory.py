@@ -41,6 +41,10 @@ class RunDirectory:
         return self.path / "metrics.jsonl"
 
     @property
+    def log(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
     def plugins(self) -> Path:
         return self.path / "plugins"
 
@@ -113,14 +117,14 @@ class RunDirectory:
             sync_directory(self.path.parent)
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the directory while a process writes into it.
+    def held(self, *, locked: bool = True) -> Iterator[None]:
+        """Hold the directory while a process writes into it; `locked` as for `hold`.
 
         Raises UserError where another process does, naming it, and where it cannot be written to. A run that
         never began leaves no directory behind.
         """
         try:
-            with hold(self.path):
+            with hold(self.path, locked=locked):
                 try:
                     yield
                 finally:

@@ -21,16 +21,19 @@ PATIENCE = 0.3
 
 
 @contextlib.contextmanager
-def hold(folder: Path) -> Iterator[None]:
+def hold(folder: Path, *, locked: bool = True) -> Iterator[None]:
     """Hold a folder, which is made where there is none, and clear what crashes left in it.
 
+    locked: whether the lock keeps others out; without it somebody else has to, as on a Modal Volume, whose
+    files cannot be locked.
     Raises UserError naming host and process where another one holds it, or why it cannot be written to. The
     lock is the operating system's, so it ends with its process and is never stale.
     """
     lock = _lock(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=PATIENCE)
+        if locked:
+            lock.acquire(timeout=PATIENCE)
     except filelock.Timeout as error:
         raise held_by_other(folder) from error
     except (OSError, NotImplementedError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,6 +40,7 @@ class OpenedRun:
 
     laid_out: the record that a new run of this experiment has, here and now. plugin_files: names and contents
     of the local plugin files, as they were hashed. aside: where `--fresh` is to move what is there now.
+    locked: whether a lock keeps others out, or somebody else does.
     notes: what a user should be told before it goes on. kept: whether the run directory is this run's.
     """
 
@@ -48,6 +50,7 @@ class OpenedRun:
     laid_out: Record
     plugin_files: tuple[tuple[str, bytes], ...]
     aside: Path | None = None
+    locked: bool = True
     record: Record = attrs.field(init=False)
     state: State = attrs.field(init=False)
     notes: tuple[str, ...] = attrs.field(init=False)
@@ -115,6 +118,10 @@ class OpenedRun:
         self.record.save(self.run)
         self.kept = True
 
+    def held(self) -> contextlib.AbstractContextManager[None]:
+        """Hold the run directory, as RunDirectory.held does."""
+        return self.run.held(locked=self.locked)
+
     def save(self) -> None:
         """Write the record; before `keep`, a new run has none, and that of an earlier run is let be."""
         if self.kept:
@@ -134,16 +141,18 @@ def open_run(
     access: DataAccess,
     *,
     fresh: bool = False,
+    locked: bool = True,
 ) -> OpenedRun:
     """Find the run of an experiment, or lay out a new one; nothing is written before `keep`.
 
+    locked: whether this process is to lock the run directory; where not, the caller keeps others out.
     Raises UserError where the data is other than the run was begun with or its record is damaged, unless
     `fresh`, which lets `keep` move the old run aside; and where another process runs it now.
     """
     run = RunDirectory(runs_dir / experiment_id(experiment, registry))
     offers = providers(experiment, registry)
     data = fingerprint(experiment.data.dataset, access)
-    if run.is_held():
+    if locked and run.is_held():
         raise held_by_other(run.path)
     return OpenedRun(
         experiment,
@@ -152,6 +161,7 @@ def open_run(
         laid_out=_laid_out(run, experiment, offers, data),
         plugin_files=local_files([offer.origin for offer in offers]),
         aside=run.aside() if fresh and run.contents() else None,
+        locked=locked,
     )
 
 

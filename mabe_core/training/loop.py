@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mabe_core.errors import RunError
 from mabe_core.training.events import EpochEnded, Observer, Stepped
 from mabe_core.training.inputs import TrainingData
-from mabe_core.training.interruption import Interrupted, StopRequest
+from mabe_core.training.interruption import StopRequest
 from mabe_core.training.parts import Parts, scores
 from mabe_core.training.state import Progress
 from mabe_core.training.validation import validate
@@ -111,8 +111,8 @@ class Loop:
             place = (progress.step - first) * size
             progress.loss_sum += step(starts[place : place + size], progress.step)
             progress.step += 1
-            if stop.signum is not None:
-                self._stop(stop.signum, epoch)
+            if stop.asked:
+                self._stop(epoch)
             if time.monotonic() >= look:
                 self._look(epoch, progress.step - first)
                 look = time.monotonic() + LOOK_EVERY
@@ -127,12 +127,14 @@ class Loop:
         self.observe(Stepped(epoch + 1, self.progress.step, loss))
         return loss
 
-    def _stop(self, signum: int, epoch: int) -> None:
+    def _stop(self, epoch: int) -> None:
         steps = self.progress.step - epoch * self.parts.schedule.steps_per_epoch
         if steps < self.parts.schedule.steps_per_epoch:
             self._look(epoch, steps)
             self.save(None)
-            raise Interrupted(signum, f"stopped in epoch {epoch + 1} at step {self.progress.step}, and saved")
+            raise self.stop.interrupted(
+                f"stopped in epoch {epoch + 1} at step {self.progress.step}, and saved"
+            )
 
     def _end_epoch(self, epoch: int, speed: float, seconds: float) -> None:
         progress = self.progress

@@ -23,14 +23,17 @@ from mabe_core.training.saving import Saver
 from mabe_core.training.state import Progress, restore
 
 
-def train(opened: OpenedRun, observe: Observer = unobserved) -> Record:
+def train(
+    opened: OpenedRun, observe: Observer = unobserved, stop_request: StopRequest | None = None
+) -> Record:
     """Train until the experiment is finished, from its last whole checkpoint on; return its record.
 
-    Raises Interrupted after saving where a signal asked to stop, UserError where experiment and data do not
+    stop_request: through which others than signals can ask to stop.
+    Raises Interrupted after saving where it was asked to stop, UserError where experiment and data do not
     fit, RunError where training fails. The record tells which. A new run is kept from the moment that
     experiment and data are known to fit.
     """
-    with opened.run.held(), StopRequest().listening() as stop:
+    with opened.held(), (stop_request or StopRequest()).listening() as stop:
         known = len(opened.notes)
         opened.refresh()
         for note in opened.notes[known:]:
@@ -43,12 +46,13 @@ def train(opened: OpenedRun, observe: Observer = unobserved) -> Record:
         opened.save()
         try:
             _train(opened, observe, stop)
-        except (Interrupted, KeyboardInterrupt):
-            _end(opened, "interrupted")
-            raise
-        except BaseException as error:
+        except (Exception, SystemExit) as error:
             told = str(error) if isinstance(error, MabeError) else f"{type(error).__name__}: {error}"
-            _end(opened, "failed", told)
+            stopped = isinstance(error, Interrupted)
+            _end(opened, "interrupted" if stopped else "failed", "" if stopped else told)
+            raise
+        except BaseException:  # what ends a run from outside: Ctrl-C, or the time limit of a container
+            _end(opened, "interrupted")
             raise
         _end(opened, "finished")
     return opened.record
