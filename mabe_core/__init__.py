@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from mabe_core.data.labels import LabelRules, LabelTrack, label_track
     from mabe_core.data.report import ImportReport, import_report
 
+__version__ = "0.1.0"
+
 __all__ = [
     "UNLABELLED",
     "Annotation",

@@ -78,7 +78,7 @@ def installed_plugins() -> Iterator[Origin]:
             place="built-in" if distribution == OWN_DISTRIBUTION else "installed",
             distribution=distribution,
             version=point.dist.version if point.dist else None,
-            part=point.attr,
+            part=point.attr or "",
         )
 
 

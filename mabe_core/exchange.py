@@ -131,9 +131,10 @@ class Dataset:
 
 @attrs.frozen
 class DataAccess:
-    """Where a data name is looked up: folders, in order of preference."""
+    """Where a data name is looked up: folders, in order of preference; remedy: what to do where it is not."""
 
     folders: tuple[Path, ...]
+    remedy: str = "Set --data-dir or $MABE_DATA to the folder that holds it"
 
     def find(self, name: str) -> Path:
         """Return the folder or file of a data name.
@@ -163,7 +164,7 @@ class DataAccess:
         )
         looked = ", ".join(str(folder) for folder in self.folders)
         raise UserError(
-            f"no data named {name!r} under {looked}. Set --data-dir or $MABE_DATA to the folder that holds it"
+            f"no data named {name!r} under {looked}. {self.remedy}"
             + (f" (found there: {', '.join(there)})." if there else ".")
         )
 

@@ -12,10 +12,15 @@ import click
 from mabe_core.errors import MabeError, did_you_mean
 
 COMMANDS = {
-    "run": "train an experiment here",
+    "run": "train an experiment, here or in the cloud",
     "list": "list the components that experiments can name",
     "show": "show what a component can be told",
-    "runs": "list the experiments that were run here",
+    "runs": "list the experiments that were run, here or in the cloud",
+    "attach": "show the progress of a run in the cloud",
+    "logs": "print what a run in the cloud has told",
+    "stop": "stop a run in the cloud",
+    "pull": "bring a run and its checkpoints from the cloud",
+    "data": "bring data to the cloud",
 }
 
 

@@ -1,7 +1,8 @@
-"""`mabe run`, also `mabe-run`: train an experiment here."""
+"""`mabe run`, also `mabe-run`: train an experiment, here or in the cloud."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import attrs
@@ -27,6 +28,10 @@ from mabe_core.runs.directory import find_run
 @click.option("--fresh", is_flag=True, help="train again from the start; an earlier run is moved aside")
 @click.option("--dry-run", is_flag=True, help="print the complete experiment and its id, and train nothing")
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N, whatever the experiment says")
+@click.option("--cloud", "in_cloud", is_flag=True, help="train on Modal, and keep the run on a volume there")
+@click.option("--detach", is_flag=True, help="in the cloud: return once it is launched")
+@click.option("--gpu", metavar="GPU", help="in the cloud: T4, A10G, L4, L40S, A100, H100, H200, or H100:2")
+@click.option("--timeout", metavar="TIME", help="in the cloud: the limit of one attempt, such as 6h")
 def command(
     experiment: Path | None,
     resume: str | None,
@@ -37,15 +42,27 @@ def command(
     fresh: bool,
     dry_run: bool,
     device: str | None,
+    in_cloud: bool,
+    detach: bool,
+    gpu: str | None,
+    timeout: str | None,
 ) -> None:
     """Train the EXPERIMENT, a YAML file: what is missing of it, from its last checkpoint on."""
+    if not in_cloud and (detach or gpu or timeout):
+        raise click.UsageError("--detach, --gpu and --timeout go with --cloud")
+    if in_cloud and resume is not None:
+        raise click.UsageError(
+            "--resume goes on with a run that is here; with --cloud, name the EXPERIMENT file"
+        )
     if settings and resume is not None:
         raise click.UsageError("--resume goes on with the same experiment, so --set cannot change it")
     run_id = find_run(runs_dir, resume).id if resume is not None else None
     file = runs_dir / run_id / "experiment.yaml" if run_id is not None else experiment
     if file is None or (run_id is not None and experiment is not None):
         raise click.UsageError("name an EXPERIMENT file, or --resume an ID")
-    document = read_document(file, (*settings, *([f"device={device}"] if device else [])))
+    given = {"device": device, "cloud.gpu": gpu, "cloud.timeout": timeout}
+    overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
+    document = read_document(file, (*settings, *overrides))
     registry = options.registry((*document.plugin_files, *plugin_files))
     asked = resolve(document, registry)
     if dry_run:
@@ -53,6 +70,10 @@ def command(
 
         click.echo(f"# {experiment_id(asked, registry)}\n{to_text(asked)}", nl=False)
         return
+    if in_cloud:
+        from mabe_core.cli.cloud_run import run_in_cloud
+
+        sys.exit(run_in_cloud(asked, registry, fresh=fresh, detach=detach))
     try:
         _train(asked, registry, runs_dir, options.data_access(data_dir), run_id=run_id, fresh=fresh)
     except UserError as error:
@@ -89,11 +110,13 @@ def _train(
     else:
         going = "going on" if opened.state == "resumed" else "new"
         screen.print(f"{opened.run.id} ({going}), in {opened.run.path}")
+        from mabe_core.reports.log import RunLog
         from mabe_core.reports.progress import ProgressDisplay
+        from mabe_core.training.events import together
         from mabe_core.training.run import train
 
-        with ProgressDisplay(screen, record.monitor) as display:
-            record = train(opened, display)
+        with ProgressDisplay(screen) as display:
+            record = train(opened, together(display, RunLog(opened)))
     screen.print()
     screen.print(results(opened.run, record))
     screen.print(f"\nexperiment id  {opened.run.id}\ncheckpoints    {opened.run.checkpoints}")

@@ -11,6 +11,7 @@ import click
 
 from mabe_core.discovery import load_plugins
 from mabe_core.exchange import DataAccess
+from mabe_core.experiment.cloud import Cloud
 from mabe_core.registry import Registry
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -36,6 +37,18 @@ plugin_files: Decorator = click.option(
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     multiple=True,
     help="a local plugin file; may be given several times",
+)
+volume: Decorator = click.option(
+    "--volume",
+    metavar="NAME",
+    default=Cloud().volume,
+    envvar="MABE_VOLUME",
+    show_envvar=True,
+    show_default=True,
+    help="the Modal Volume that keeps runs and data",
+)
+profile: Decorator = click.option(
+    "--profile", metavar="NAME", help="the profile of ~/.modal.toml; by default the active one"
 )
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="print JSON")
 

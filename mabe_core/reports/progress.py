@@ -14,9 +14,8 @@ from mabe_core.training.events import Began, DataRead, EpochEnded, Event, Saved,
 class ProgressDisplay:
     """Shows the events of one run on a console; a context manager that is called with each event."""
 
-    def __init__(self, console: Console, monitor: str) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._monitor = monitor
         self._bar = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
@@ -33,6 +32,7 @@ class ProgressDisplay:
         self._task: TaskID | None = None
         self._began: tuple[float, int] = (0.0, 0)
         self._epochs = 0
+        self._monitor = ""
 
     def __enter__(self) -> ProgressDisplay:
         self._bar.start()
@@ -67,7 +67,7 @@ class ProgressDisplay:
 
     def _begin(self, event: Began) -> None:
         auto = event.auto
-        self._epochs = event.epochs
+        self._epochs, self._monitor = event.epochs, event.monitor
         total = event.epochs * event.steps_per_epoch
         onward = f", going on from step {event.step}" if event.step else ""
         self._console.print(

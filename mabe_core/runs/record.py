@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import attrs
 
+from mabe_core import __version__
 from mabe_core.errors import UserError
 from mabe_core.registry import Origin, Provided
 from mabe_core.runs.directory import RunDirectory
@@ -25,7 +26,7 @@ from mabe_core.runs.shape import misfits
 State = Literal["running", "interrupted", "failed", "finished"]
 
 # what a result depends on, beside the plugins
-SOFTWARE = ("mabe-core", "torch", "numpy", "safetensors")
+SOFTWARE = ("torch", "numpy", "safetensors")
 
 
 @attrs.define(kw_only=True)
@@ -86,6 +87,11 @@ def read_record(run: RunDirectory) -> Record | None:
         return None
     except OSError as error:
         raise DamagedRunError.of(run, f"not to be read ({error.strerror})") from error
+    return parse_record(run, content)
+
+
+def parse_record(run: RunDirectory, content: bytes) -> Record:
+    """Return the record that a run's record.json holds; raise DamagedRunError if it is damaged."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -106,7 +112,8 @@ def now() -> str:
 
 def software() -> dict[str, str]:
     """Return the versions that results depend on."""
-    versions = {"python": platform.python_version()}
+    # its own version is in the code: in a container it is not installed, but copied
+    versions = {"python": platform.python_version(), "mabe-core": __version__}
     for name in SOFTWARE:
         try:
             versions[name] = importlib.metadata.version(name)

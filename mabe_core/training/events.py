@@ -17,12 +17,13 @@ class DataRead:
 
 @attrs.frozen
 class Began:
-    """Training begins, at a step (0 for a new run)."""
+    """Training begins, at a step (0 for a new run); monitor: the score that decides which epoch is best."""
 
     parameters: int
     epochs: int
     steps_per_epoch: int
     step: int
+    monitor: str
     auto: Mapping[str, Any]
 
 
@@ -63,3 +64,13 @@ Observer = Callable[[Event], None]
 
 def unobserved(_: Event) -> None:
     """Take no notice."""
+
+
+def together(*observers: Observer) -> Observer:
+    """Return an observer that tells each event to all of these, in order."""
+
+    def observe(event: Event) -> None:
+        for each in observers:
+            each(event)
+
+    return observe

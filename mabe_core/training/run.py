@@ -89,7 +89,14 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     _resume(saver)
     parameters = sum(parameter.numel() for parameter in parts.model.parameters())
     observe(
-        Began(parameters, parts.schedule.epochs, parts.schedule.steps_per_epoch, progress.step, record.auto)
+        Began(
+            parameters=parameters,
+            epochs=parts.schedule.epochs,
+            steps_per_epoch=parts.schedule.steps_per_epoch,
+            step=progress.step,
+            monitor=record.monitor,
+            auto=record.auto,
+        )
     )
     Loop(
         parts=parts,

@@ -1,0 +1,72 @@
+"""`mabe pull`: bring a run and its checkpoints from the cloud."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mabe_core.cli import options
+
+
+@click.command("pull")
+@click.argument("run_id", metavar="ID")
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    metavar="WHICH",
+    multiple=True,
+    default=("best", "last"),
+    show_default=True,
+    help="best, last, all, or such as epoch-5 or step-10000; may be given several times",
+)
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="put the run into this folder; by default where runs are kept",
+)
+@click.option("--force", is_flag=True, help="overwrite what differs here")
+@options.runs_dir
+@options.volume
+@options.profile
+def command(
+    run_id: str,
+    checkpoints: tuple[str, ...],
+    folder: Path | None,
+    force: bool,
+    runs_dir: Path,
+    volume: str,
+    profile: str | None,
+) -> None:
+    """Bring the run ID and its checkpoints here, each file checked by its SHA-256.
+
+    ID may be the beginning of one. What a broken pull has brought is not brought again. The run is then one
+    like those that were trained here: `mabe runs` lists it, `mabe-run --resume` goes on with it.
+    """
+    from rich.filesize import decimal
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    from mabe_core.cli.cloud import connect, existing_files
+    from mabe_core.cloud.pulling import pull
+    from mabe_core.cloud.runs import find_cloud_id
+    from mabe_core.reports.console import console
+
+    account = connect(profile)
+    files = existing_files(account, volume)
+    found = find_cloud_id(account, volume, run_id)
+    screen = console()
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        bars = {}
+
+        def told(name: str, came: int, size: int) -> None:
+            if name not in bars:
+                bars[name] = progress.add_task(name, total=size)
+            progress.update(bars[name], completed=came)
+
+        pulled = pull(files, found, folder or runs_dir, checkpoints, force=force, told=told)
+    screen.print(
+        f"{found}: {pulled.files} files, {decimal(pulled.size)}, all checked; in {pulled.run.path}\n"
+        f"checkpoints: {', '.join(pulled.checkpoints)}"
+    )

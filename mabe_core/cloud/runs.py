@@ -1,0 +1,102 @@
+"""The runs of an account: those on the volume, and those that are going on."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import attrs
+
+from mabe_core.cloud.claims import LAUNCH_PATIENCE, Claim, Claims
+from mabe_core.cloud.service import Account, Files
+from mabe_core.errors import UserError, did_you_mean
+from mabe_core.runs.directory import RunDirectory
+from mabe_core.runs.identity import EXPERIMENT_ID, check_id_like
+from mabe_core.runs.record import DamagedRunError, Record, parse_record
+
+# records are read this many at a time
+TOGETHER = 16
+# what is needed to show a run's results
+SMALL_FILES = ("record.json", "metrics.jsonl", "best.json", "last.json")
+
+
+@attrs.frozen(kw_only=True)
+class CloudRun:
+    """A run as the cloud knows it.
+
+    record: what the volume says, none before the first commit. claim: the submission that counts.
+    state: that of the record, or `starting` and `not begun` where there is none, or `damaged`.
+    """
+
+    id: str
+    state: str
+    record: Record | None
+    claim: Claim | None
+
+
+def cloud_runs(account: Account, volume: str) -> list[CloudRun]:
+    """Return all runs, sorted by id."""
+    claims = Claims(account.store(volume)).all()
+    files = account.files(volume)
+    ids = sorted({*(volume_ids(files) if files else ()), *claims})
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        return list(pool.map(lambda run_id: _look(account, files, run_id, claims.get(run_id)), ids))
+
+
+def volume_ids(files: Files) -> list[str]:
+    """Return the ids of the runs on a volume."""
+    names = (entry.path.rpartition("/")[2] for entry in files.list("runs") if entry.is_folder)
+    return [name for name in names if EXPERIMENT_ID.fullmatch(name)]
+
+
+def find_cloud_id(account: Account, volume: str, beginning: str) -> str:
+    """Return the id of the run that begins so; raise UserError where none or several do."""
+    check_id_like(beginning)
+    files = account.files(volume)
+    claims = Claims(account.store(volume)).all()
+    ids = sorted({*(volume_ids(files) if files else ()), *claims})
+    matching = [beginning] if beginning in ids else [each for each in ids if each.startswith(beginning)]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise UserError(f"{beginning!r} fits several runs: {', '.join(matching)}")
+    raise UserError(f"no run on the volume {volume} is {beginning!r}.{did_you_mean(beginning, ids)}")
+
+
+def read_cloud_record(files: Files, run_id: str) -> Record | None:
+    """Return the record that the volume has of a run; None where there is none."""
+    content = files.read(f"runs/{run_id}/record.json")
+    return None if content is None else parse_record(RunDirectory(Path("/vol/runs", run_id)), content)
+
+
+def fetch_small(files: Files, run_id: str, folder: Path) -> RunDirectory:
+    """Bring what is needed to show a run's results into a folder."""
+    run = RunDirectory(folder / run_id)
+    run.path.mkdir(parents=True)
+    for name in SMALL_FILES:
+        content = files.read(f"runs/{run_id}/{name}")
+        if content is not None:
+            (run.path / name).write_bytes(content)
+    return run
+
+
+def _look(account: Account, files: Files | None, run_id: str, claim: Claim | None) -> CloudRun:
+    try:
+        record = read_cloud_record(files, run_id) if files else None
+    except DamagedRunError:
+        return CloudRun(id=run_id, state="damaged", record=None, claim=claim)
+    if claim is not None and _goes_on(account, claim):
+        state = "running" if record and record.state == "running" else "starting"
+    elif record is None:
+        state = "not begun"
+    else:
+        # a record that says `running` and that no call writes was interrupted
+        state = "interrupted" if record.state == "running" else record.state
+    return CloudRun(id=run_id, state=state, record=record, claim=claim)
+
+
+def _goes_on(account: Account, claim: Claim) -> bool:
+    if claim.started is None:
+        return time.time() - claim.renewed < LAUNCH_PATIENCE
+    return account.state(claim.call, 0).state == "running"
