@@ -36,13 +36,12 @@ SOURCES = ("mabe_core", "mabe_plugins", "modal_runner")
 PATIENCE = 3.8
 # what a container may take to start: a large image, and the wait for a GPU
 STARTUP = 3600
-# Modal's own limit on attempts after the first
-MOST_RETRIES = 10
 
 
 def train(request: str) -> str:
     """Run one attempt at an experiment; this is what runs in the container."""
-    from mabe_core.cloud.remote import AttemptOver, Container, run_request
+    from mabe_core.cloud.attempts import AttemptOver
+    from mabe_core.cloud.remote import Container, run_request
 
     asked = CloudRequest.from_text(request)
     volume = modal.Volume.from_name(asked.cloud.volume)
@@ -63,7 +62,6 @@ def make_app(request: CloudRequest, image: modal.Image) -> tuple[modal.App, Any]
     """Return an app with the function that runs this experiment in the image, and that function."""
     cloud = request.cloud
     app = modal.App(cloud.app, tags={"experiment": request.id[-63:]})
-    planned = math.ceil(cloud.total_seconds / cloud.attempt_seconds)
     function = app.function(
         image=image,
         gpu=None if cloud.gpu == "none" else cloud.gpu,
@@ -71,11 +69,7 @@ def make_app(request: CloudRequest, image: modal.Image) -> tuple[modal.App, Any]
         secrets=[modal.Secret.from_name(name) for name in cloud.secrets],
         timeout=math.ceil(min(cloud.attempt_seconds, cloud.total_seconds)),
         startup_timeout=STARTUP,
-        retries=modal.Retries(
-            max_retries=min(cloud.retries + planned - 1, MOST_RETRIES),
-            initial_delay=0.0,
-            backoff_coefficient=1.0,
-        ),
+        retries=modal.Retries(max_retries=request.retries, initial_delay=0.0, backoff_coefficient=1.0),
         single_use_containers=True,
         max_containers=1,
         include_source=False,

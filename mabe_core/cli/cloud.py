@@ -30,6 +30,16 @@ def connect(profile: str | None) -> Account:
     return account
 
 
+def find(beginning: str, volume: str, profile: str | None) -> tuple[Account, str]:
+    """Reach the account, and return it with the id of the run that begins so."""
+    from mabe_core.cloud.runs import find_cloud_id
+    from mabe_core.runs.identity import check_id_like
+
+    check_id_like(beginning)
+    account = connect(profile)
+    return account, find_cloud_id(account, volume, beginning)
+
+
 def existing_files(account: Account, volume: str) -> Files:
     """Return the files of a volume; raise UserError where there is no such volume."""
     files = account.files(volume)

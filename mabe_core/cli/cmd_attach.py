@@ -18,13 +18,12 @@ def command(run_id: str, volume: str, profile: str | None) -> None:
 
     Ctrl-C ends the showing, not the run.
     """
-    from mabe_core.cli.cloud import connect, existing_files, follow, tell_results
+    from mabe_core.cli.cloud import existing_files, find, follow, tell_results
     from mabe_core.cloud.claims import Claims
-    from mabe_core.cloud.runs import find_cloud_id, read_cloud_record
+    from mabe_core.cloud.runs import read_cloud_record
     from mabe_core.cloud.submitting import is_live
 
-    account = connect(profile)
-    found = find_cloud_id(account, volume, run_id)
+    account, found = find(run_id, volume, profile)
     claims = Claims(account.store(volume))
     claim = claims.current(found)
     if claim is not None and is_live(account, claims, claim, lambda told: click.echo(told)):

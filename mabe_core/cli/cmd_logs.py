@@ -18,12 +18,10 @@ def command(run_id: str, follow: bool, volume: str, profile: str | None) -> None
 
     While it runs, what its container prints; afterwards log.txt in its run directory on the volume.
     """
-    from mabe_core.cli.cloud import connect
+    from mabe_core.cli.cloud import find
     from mabe_core.cloud.claims import Claims
-    from mabe_core.cloud.runs import find_cloud_id
 
-    account = connect(profile)
-    found = find_cloud_id(account, volume, run_id)
+    account, found = find(run_id, volume, profile)
     claim = Claims(account.store(volume)).current(found)
     if claim is not None and claim.started and account.state(claim.call, 0).state == "running":
         for piece in account.log(claim.call, follow=follow):

@@ -47,14 +47,12 @@ def command(
     from rich.filesize import decimal
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    from mabe_core.cli.cloud import connect, existing_files
+    from mabe_core.cli.cloud import existing_files, find
     from mabe_core.cloud.pulling import pull
-    from mabe_core.cloud.runs import find_cloud_id
     from mabe_core.reports.console import console
 
-    account = connect(profile)
+    account, found = find(run_id, volume, profile)
     files = existing_files(account, volume)
-    found = find_cloud_id(account, volume, run_id)
     screen = console()
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:

@@ -13,13 +13,11 @@ from mabe_core.cli import options
 @options.profile
 def command(run_id: str, volume: str, profile: str | None) -> None:
     """Stop the run ID in the cloud, after it has saved; ID may be the beginning of one."""
-    from mabe_core.cli.cloud import connect
+    from mabe_core.cli.cloud import find
     from mabe_core.cloud.claims import Claims
-    from mabe_core.cloud.runs import find_cloud_id
     from mabe_core.cloud.stopping import stop
 
-    account = connect(profile)
-    found = find_cloud_id(account, volume, run_id)
+    account, found = find(run_id, volume, profile)
     claims = Claims(account.store(volume))
     claim = claims.current(found)
     if claim is None or claim.started is None or account.state(claim.call, 0).state != "running":

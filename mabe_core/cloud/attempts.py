@@ -13,7 +13,15 @@ from mabe_core.runs.files import read_json, write_json
 from mabe_core.runs.record import now
 
 FILE = "cloud.json"
-Ended = Literal["", "finished", "failed", "preempted", "time limit", "stopped"]
+Ending = Literal["", "finished", "failed", "preempted", "time limit", "stopped"]
+
+
+class AttemptOver(RuntimeError):
+    """An attempt has to end and another should follow: raised, so that the cloud tries again."""
+
+    def __init__(self, message: str, ended: Ending) -> None:
+        super().__init__(message)
+        self.ended = ended
 
 
 @attrs.define(kw_only=True)
@@ -26,7 +34,7 @@ class Attempt:
     gpu: str
     started: str
     seconds: float = 0.0
-    ended: Ended = ""
+    ended: Ending = ""
 
 
 class Attempts:
@@ -62,6 +70,11 @@ class Attempts:
         return sum(attempt.ended == "" for attempt in self._own)
 
     @property
+    def retried(self) -> int:
+        """How many of the earlier attempts of this submission ended by themselves, not from outside."""
+        return sum(attempt.ended != "preempted" for attempt in self._own)
+
+    @property
     def _own(self) -> list[Attempt]:
         return [attempt for attempt in self._before if attempt.token == self._this.token]
 
@@ -69,7 +82,7 @@ class Attempts:
         """Forget the attempts of a run that was moved aside."""
         self._before = []
 
-    def save(self, ended: Ended = "") -> None:
+    def save(self, ended: Ending = "") -> None:
         """Write them down, with how long this one has lasted, and how it ended if it did."""
         self._this.seconds = round(self.seconds, 1)
         self._this.ended = ended

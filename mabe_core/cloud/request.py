@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import uuid
 from typing import Any
 
@@ -12,6 +13,8 @@ import cattrs
 from mabe_core.experiment.cloud import Cloud
 from mabe_core.registry import Origin
 
+# Modal tries again no more often than this
+MOST_RETRIES = 10
 CONVERTER = cattrs.Converter(forbid_extra_keys=True)
 
 
@@ -66,6 +69,12 @@ class CloudRequest:
     git: dict[str, Any] | None = None
     fresh: bool = False
     token: str = attrs.field(factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def retries(self) -> int:
+        """How often another attempt may follow one that crashed or reached its limit."""
+        planned = math.ceil(self.cloud.total_seconds / self.cloud.attempt_seconds) - 1
+        return min(self.cloud.retries + planned, MOST_RETRIES)
 
     def to_text(self) -> str:
         """Return the request as JSON."""

@@ -12,7 +12,7 @@ from mabe_core.cloud.claims import LAUNCH_PATIENCE, Claim, Claims
 from mabe_core.cloud.service import Account, Files
 from mabe_core.errors import UserError, did_you_mean
 from mabe_core.runs.directory import RunDirectory
-from mabe_core.runs.identity import EXPERIMENT_ID, check_id_like
+from mabe_core.runs.identity import EXPERIMENT_ID
 from mabe_core.runs.record import DamagedRunError, Record, parse_record
 
 # records are read this many at a time
@@ -52,7 +52,6 @@ def volume_ids(files: Files) -> list[str]:
 
 def find_cloud_id(account: Account, volume: str, beginning: str) -> str:
     """Return the id of the run that begins so; raise UserError where none or several do."""
-    check_id_like(beginning)
     files = account.files(volume)
     claims = Claims(account.store(volume)).all()
     ids = sorted({*(volume_ids(files) if files else ()), *claims})

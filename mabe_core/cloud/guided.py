@@ -1,0 +1,125 @@
+"""Training in a container: within its limits of time, watched from outside, committed as it goes on."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+
+from mabe_core.cloud.attempts import AttemptOver, Attempts, Ending
+from mabe_core.cloud.claims import Claim, Claims
+from mabe_core.cloud.outcome import Outcome
+from mabe_core.cloud.reporting import Reporter
+from mabe_core.cloud.request import CloudRequest
+from mabe_core.cloud.signals import Progress
+from mabe_core.errors import MabeError
+from mabe_core.reports.console import console
+from mabe_core.reports.log import RunLog
+from mabe_core.reports.progress import ProgressDisplay
+from mabe_core.runs.opening import OpenedRun
+from mabe_core.training.events import Began, Event, Saved, Warned, together
+from mabe_core.training.interruption import Interrupted, StopRequest
+
+# an attempt saves and ends this long before its limit: a tenth of it, within these bounds, in seconds
+MARGIN = (2.0, 60.0)
+
+
+class GuidedTraining:
+    """One attempt at a run: its limits, who watches it, what is committed when."""
+
+    def __init__(
+        self,
+        request: CloudRequest,
+        opened: OpenedRun,
+        attempts: Attempts,
+        claims: Claims,
+        claim: Claim,
+        publish: Callable[[], None],
+    ) -> None:
+        self._request, self._opened, self._attempts, self._publish = request, opened, attempts, publish
+        self._left = request.cloud.total_seconds - attempts.seconds_before
+        limit = min(request.cloud.attempt_seconds, self._left)
+        self._margin = min(max(limit / 10, MARGIN[0]), MARGIN[1])
+        self._stop = StopRequest(time.monotonic() + limit - attempts.seconds - self._margin)
+        self._log = RunLog(opened)
+        self._tell = together(ProgressDisplay(console()), self._log)
+        progress = Progress(request.token, attempts.number)
+        self._reporter = Reporter(
+            claims, claim, progress, self._stop, lambda message: self._tell(Warned(message))
+        )
+
+    def run(self) -> tuple[Ending, Outcome]:
+        """Train; return how it ended.
+
+        Raises AttemptOver where another attempt should follow, KeyboardInterrupt where a signal said to stop.
+        """
+        from mabe_core.training.run import train
+
+        crashes, allowed = self._attempts.crashes, self._request.cloud.retries
+        if crashes > allowed:
+            return self._failed(f"it crashed {crashes} times, and cloud.retries is {allowed}")
+        if self._left <= self._margin:
+            return self._out_of_time()
+        for note in self._opened.notes:
+            self._observe(Warned(note))
+        try:
+            with self._reporter.working():
+                train(self._opened, self._observe, self._stop)
+        except Interrupted as error:
+            self._log.say(str(error))
+            return self._interrupted()
+        except MabeError as error:
+            return self._failed(str(error), error.exit_code)
+        except Exception as error:  # noqa: BLE001 - a fault of a component, or of this program: told in full
+            told = f"{type(error).__name__}: {error}"
+            self._tell(Warned(traceback.format_exc()))
+            if _of_the_machine(error):
+                raise AttemptOver(told, "") from None
+            return self._failed(f"{told}; `mabe logs {self._request.id}` has the traceback")
+        self._log.flush()
+        return "finished", Outcome(state="finished")
+
+    def _interrupted(self) -> tuple[Ending, Outcome]:
+        if self._reporter.superseded:
+            told = f"another submission runs {self._request.id}"
+            return "stopped", Outcome(state="superseded", problems=(told,), exit_code=1)
+        if self._stop.signum is not None:
+            raise KeyboardInterrupt
+        if not self._stop.out_of_time:
+            return "stopped", Outcome(state="stopped")
+        enough = self._left - self._attempts.seconds > self._margin
+        if enough and self._attempts.retried < self._request.retries:
+            raise AttemptOver("the limit of one attempt is reached; the next one goes on", "time limit")
+        return self._out_of_time()
+
+    def _out_of_time(self) -> tuple[Ending, Outcome]:
+        cloud = self._request.cloud
+        told = (
+            f"its {cloud.max_total or cloud.timeout} in the cloud, in at most {self._request.retries + 1} "
+            f"attempts of {cloud.timeout}, are over before the run is. What was trained is saved: the same "
+            "command goes on from there; `cloud.timeout` and `cloud.max_total` give it more at once"
+        )
+        return "time limit", Outcome(state="out of time", problems=(told,), exit_code=1)
+
+    def _failed(self, problems: str, exit_code: int = 1) -> tuple[Ending, Outcome]:
+        lines = tuple(problems.splitlines())
+        for line in lines:
+            self._log.say(f"error: {line}")
+        return "failed", Outcome(state="failed", problems=lines, exit_code=exit_code)
+
+    def _observe(self, event: Event) -> None:
+        self._tell(event)
+        self._reporter(event)
+        if isinstance(event, Began | Saved):
+            try:
+                self._publish()
+            except Exception as error:  # noqa: BLE001 - the next checkpoint is committed with this one
+                told = f"{type(error).__name__}: {error}"
+                self._tell(Warned(f"the volume could not be committed ({told}); training goes on"))
+
+
+def _of_the_machine(error: Exception) -> bool:
+    """Tell whether a failure is the GPU's or the file system's, so that another machine may do better."""
+    import torch
+
+    return isinstance(error, OSError | torch.AcceleratorError)

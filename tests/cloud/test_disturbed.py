@@ -1,0 +1,168 @@
+"""Runs that are preempted, killed, cut off: they end as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cloud.conftest import Client, trained_here, weights
+from tests.modal_server.running import LoopbackServer
+
+
+@pytest.fixture
+def publishing_server(tmp_path: Path) -> Iterator[LoopbackServer]:
+    """A server that publishes what is written by itself, half-written files too, as Modal does."""
+    with LoopbackServer(tmp_path / "server", background_commits=0.2) as server:
+        yield server
+
+
+def attempts(client: Client, run_id: str) -> list[str]:
+    """Return how each attempt at a run ended."""
+    told = json.loads(client.on_volume(f"runs/{run_id}/cloud.json") or b"{}")
+    return [attempt["ended"] for attempt in told["attempts"]]
+
+
+def last_checkpoint(client: Client, run_id: str) -> int:
+    """Return the step of the last checkpoint that the volume announces; 0 before there is one."""
+    content = client.on_volume(f"runs/{run_id}/last.json")
+    return int(json.loads(content)["step"]) if content else 0
+
+
+@pytest.mark.parametrize("publishing", [False, True])
+def test_preempted_three_times_and_killed_twice_it_ends_with_the_same_weights(
+    client_of: Callable[..., Client],
+    shared_server: LoopbackServer,
+    longer: Path,
+    publishing: bool,
+    request: pytest.FixtureRequest,
+) -> None:
+    server = request.getfixturevalue("publishing_server") if publishing else shared_server
+    client = client_of(server)
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    disturb = [server.preempt] * 3 + [server.kill] * 2
+    chance.shuffle(disturb)
+
+    assert client.run_cloud(longer, "--detach").code == 0
+    (run_id,) = client.rows()
+    announced, done = 0, set()
+    for act in disturb:
+        task = server.wait_for(lambda: _at_work(server, done), 60)
+        done.add(task)
+        time.sleep(chance.uniform(0.5, 3.5))  # it imports, reads, trains, saves
+        act(task)
+        server.wait_for(lambda: _is_over(server, task), 30)
+        committed = last_checkpoint(client, run_id)
+        assert committed >= announced
+        announced = committed
+    attached = client("attach", run_id)
+    client("pull", run_id, "--checkpoint", "all")
+
+    assert attached.code == 0, attached.out + attached.err
+    row = client.rows()[run_id]
+    assert (row["state"], row["epoch"]) == ("finished", 12), (row, attached)
+    # a container that is taken away before there is a run directory leaves no trace
+    ended = attempts(client, run_id)
+    assert ended[-1] == "finished"
+    assert 4 <= len(ended) <= 6
+    assert ended.count("preempted") <= 3
+    assert ended.count("") <= 2
+    local = trained_here(longer, client.folder / "local")
+    assert weights(client.runs / run_id) == weights(local)
+    assert _losses(client.runs / run_id) == _losses(local)
+
+
+def _at_work(server: LoopbackServer, done: set[str]) -> str | None:
+    """Return a container that runs and was not disturbed yet."""
+    running = [str(task["id"]) for task in server.tasks() if task["state"] == "running"]
+    return next((task for task in running if task not in done), None)
+
+
+def _is_over(server: LoopbackServer, task: str) -> bool:
+    return all(each["state"] != "running" for each in server.tasks() if each["id"] == task)
+
+
+def _losses(run: Path) -> list[tuple[int, float]]:
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [(line["epoch"], line["train_loss"]) for line in lines]
+
+
+def test_a_run_longer_than_one_attempt_goes_on_in_the_next(client: Client, longer: Path) -> None:
+    ran = client.run_cloud(longer, "--timeout=8s", "--set", "cloud.max_total=3min")
+
+    (row,) = client.rows().values()
+    assert ran.code == 0, ran.out + ran.err
+    ended = attempts(client, row["id"])
+    assert ended[-1] == "finished"
+    assert set(ended[:-1]) == {"time limit"}
+    client("pull", row["id"])
+    assert weights(client.runs / row["id"]) == weights(trained_here(longer, client.folder / "local"))
+
+
+def test_a_run_that_uses_up_its_time_says_so_and_can_go_on(client: Client, longer: Path) -> None:
+    stopped = client.run_cloud(longer, "--timeout=5s")
+    (between,) = client.rows().values()
+    resumed = client.run_cloud(longer)
+
+    assert stopped.code == 1
+    assert "its 5s in the cloud" in stopped.err
+    assert between["state"] == "interrupted"
+    assert between["step"] > 0
+    assert resumed.code == 0, resumed.err
+
+
+def test_a_container_that_crashes_too_often_is_given_up(client: Client, longer: Path) -> None:
+    server = client.server
+    client.run_cloud(longer, "--detach", "--set", "cloud.retries=1")
+    done: set[str] = set()
+    for _ in range(2):
+        task = server.wait_for(lambda: _at_work(server, done), 60)
+        done.add(task)
+        server.kill(task)
+        server.wait_for(lambda task=task: _is_over(server, task), 30)
+    (run_id,) = client.rows()
+    attached = client("attach", run_id)
+
+    assert attached.code in (0, 1)
+    assert client.rows()[run_id]["state"] == "interrupted"
+    assert client.run_cloud(longer).code == 0
+
+
+def test_a_refused_commit_is_told_and_the_next_one_makes_up_for_it(client: Client, longer: Path) -> None:
+    client.server.refuse("VolumeCommit", "ABORTED", times=2)
+    ran = client.run_cloud(longer)
+    client("pull", next(iter(client.rows())))
+
+    assert ran.code == 0, ran.err
+    assert "could not be committed" in ran.out
+    (run_id,) = client.rows()
+    assert weights(client.runs / run_id) == weights(trained_here(longer, client.folder / "local"))
+
+
+def test_a_lost_connection_does_no_harm(client: Client, longer: Path) -> None:
+    client.run_cloud(longer, "--detach")
+    (run_id,) = client.rows()
+    client.server.refuse("DictGet", "UNAVAILABLE", times=30)
+    client.server.refuse("DictUpdate", "UNAVAILABLE", times=30)
+    attached = client("attach", run_id)
+
+    assert attached.code == 0, attached.err
+    assert client.rows()[run_id]["state"] == "finished"
+
+
+def test_what_fails_in_the_container_is_told_as_it_is_here(client: Client, experiment: Path) -> None:
+    nowhere = experiment.with_name("nowhere.yaml")
+    files = "dataset: {name: pose_files, folder: nowhere, labels: boris, classes: [a, b], pose_pattern: '{x}.csv', labels_pattern: '{x}.tsv'}"
+    nowhere.write_text(experiment.read_text().replace("dataset: {name: tiny}", files))
+
+    failed = client.run_cloud(nowhere)
+
+    assert failed.code == 2
+    assert "mabe data push" in failed.err
+    assert "Traceback" not in failed.err
