@@ -77,7 +77,7 @@ def sections() -> str:
         rows = []
         for field in describe(config):
             default = "required" if field.default is attrs.NOTHING else f"`{json.dumps(field.default)}`"
-            limits = f" ({', '.join(field.limits)})" if field.limits else ""
+            limits = f" ({', '.join(map(str, field.limits))})" if field.limits else ""
             part_of_id = "yes" if field.identity else "no"
             rows.append([f"`{field.name}`", field.type + limits, default, part_of_id, field.help])
         parts.append(f"### {title}\n\n{table(['key', 'type', 'default', 'in the id', 'what it says'], rows)}")

@@ -16,6 +16,8 @@ COMMANDS = {
     "list": "list the components that experiments can name",
     "show": "show what a component can be told",
     "runs": "list the experiments that were run here",
+    "plugins": "list the plugins, and what broken ones failed with",
+    "schema": "write what editors complete and check experiments by",
 }
 
 
