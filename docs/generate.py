@@ -1,4 +1,4 @@
-"""Writes the generated parts of README and docs: help texts, tables of components and fields, figures.
+"""Writes what is generated of README, docs and experiments: help texts, tables, figures, the JSON Schema.
 
     python -m docs.generate [--check]
 
@@ -22,8 +22,10 @@ import click
 from mabe_core.cli import COMMANDS, group
 from mabe_core.configs.fields import describe
 from mabe_core.discovery import load_plugins
+from mabe_core.experiment.json_schema import FILE as SCHEMA_FILE
+from mabe_core.experiment.json_schema import schema_text
 from mabe_core.experiment.schema import Checkpoint, Data, Experiment, Training
-from mabe_core.registry import KINDS
+from mabe_core.registry import KINDS, Registry
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -49,10 +51,17 @@ def commands() -> str:
     return "\n".join(texts)
 
 
+def built_in() -> Registry:
+    """Return the built-in components, whatever else is installed."""
+    found = load_plugins()
+    plugins = [plugin for plugin in found.plugins if plugin.origin.place == "built-in"]
+    return Registry(offer for plugin in plugins for offer in found.offered_by(plugin.origin))
+
+
 def components() -> str:
     """Return every built-in component by kind."""
-    offers = [offer for offer in load_plugins().all() if offer.origin.place == "built-in"]
-    rows = [[offer.spec.kind, f"`{offer.spec.name}`", offer.spec.describe()] for offer in offers]
+    specs = [offer.spec for offer in built_in().all()]
+    rows = [[spec.kind, f"`{spec.name}`", spec.describe()] for spec in specs]
     return table(["kind", "name", "what it is"], rows)
 
 
@@ -128,21 +137,29 @@ PARTS: dict[str, Callable[[], str]] = {
 }
 
 
+# files that are generated whole
+FILES: dict[Path, Callable[[], str]] = {
+    ROOT / "experiments" / SCHEMA_FILE: lambda: schema_text(built_in()),
+}
+
+
 def renew(text: str) -> str:
     """Return a page with its generated parts made anew."""
     return PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]()}\n{part[3]}", text)
 
 
 def main() -> int:
-    """Write the pages, or check them; return the exit status."""
-    stale = [page for page in PAGES if (text := page.read_text(encoding="utf-8")) != renew(text)]
+    """Write the pages and files, or check them; return the exit status."""
+    new = {page: renew(page.read_text(encoding="utf-8")) for page in PAGES}
+    new |= {file: make() for file, make in FILES.items()}
+    stale = [path for path in new if not path.exists() or path.read_text(encoding="utf-8") != new[path]]
     if "--check" in sys.argv:
-        for page in stale:
-            print(f"{page.relative_to(ROOT)} is out of date: run `make docs`", file=sys.stderr)
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} is out of date: run `make docs`", file=sys.stderr)
         return 1 if stale else 0
-    for page in stale:
-        page.write_text(renew(page.read_text(encoding="utf-8")), encoding="utf-8")
-        print(f"wrote {page.relative_to(ROOT)}")
+    for path in stale:
+        path.write_text(new[path], encoding="utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")
     return 0
 
 

@@ -11,13 +11,17 @@ import click
 
 from mabe_core.errors import MabeError, did_you_mean
 
+PROGRAMS = ("mabe", "mabe-run")
 COMMANDS = {
     "run": "train an experiment here",
     "list": "list the components that experiments can name",
     "show": "show what a component can be told",
     "runs": "list the experiments that were run here",
+    "diff": "tell how two experiments differ",
     "plugins": "list the plugins, and what broken ones failed with",
     "schema": "write what editors complete and check experiments by",
+    "doctor": "check what this machine has and lacks",
+    "completion": "print what lets a shell complete commands and names",
 }
 
 

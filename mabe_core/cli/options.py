@@ -6,13 +6,16 @@ import json
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mabe_core.discovery import load_plugins
 from mabe_core.exchange import DataAccess
-from mabe_core.registry import Registry
+from mabe_core.registry import KINDS, Registry
+
+if TYPE_CHECKING:
+    from mabe_core.experiment import Experiment
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -77,6 +80,15 @@ def registry(files: Sequence[Path] = ()) -> Registry:
 def warn(message: str) -> None:
     """Write a warning to standard error."""
     click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {message}", err=True)
+
+
+def warn_deprecated(experiment: Experiment) -> None:
+    """Tell which components of an experiment should no longer be named, and why."""
+    from mabe_core.runs.identity import components_of
+
+    specs = [component.spec for component in components_of(experiment) if component.spec is not None]
+    for spec in {(spec.kind, spec.name): spec for spec in specs if spec.deprecated}.values():
+        warn(f"{KINDS[spec.kind].label} {spec.name!r} is deprecated: {spec.deprecated}")
 
 
 def table(rows: Sequence[Mapping[str, str]], *, whole: Collection[str] = ()) -> None:

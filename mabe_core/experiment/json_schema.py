@@ -178,7 +178,8 @@ class _Writer:
         if lacking:  # a default that gives what its component requires
             name += f".with-{'-'.join(lacking)}"
         if name not in self.definitions:
-            self.definitions[name] = schema = {"type": "object", "description": spec.describe()}
+            schema: Schema = {"type": "object", "description": spec.describe()}
+            self.definitions[name] = schema
             schema.update({"deprecated": True} if spec.deprecated else {})
             schema.update(self._entries(spec.config, partial, given))
             schema["properties"] = {"name": {"const": spec.name}, **schema["properties"]}
@@ -192,6 +193,8 @@ def _name(config: type, partial: bool) -> str:
 def _names(offers: list[Provided]) -> Schema:
     """Allow these names; `enumDescriptions` is what VS Code shows beside each."""
     specs = [offer.spec for offer in offers]
+    if not specs:
+        return {"not": {}}
     return {"enum": [each.name for each in specs], "enumDescriptions": [each.describe() for each in specs]}
 
 
