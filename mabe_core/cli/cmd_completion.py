@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from mabe_core.cli import PROGRAMS
+from mabe_core.cli import PROGRAMS, completing
 from mabe_core.errors import UserError, did_you_mean
 
 SHELLS = {
@@ -16,7 +16,7 @@ SHELLS = {
 
 
 @click.command("completion", epilog="\b\n" + "\n".join(f"{shell}: {how}" for shell, how in SHELLS.items()))
-@click.argument("shell", shell_complete=lambda *_: [*SHELLS])
+@click.argument("shell", shell_complete=completing.among(SHELLS))
 def command(shell: str) -> None:
     """Print the script that completes `mabe` and `mabe-run` in a SHELL: bash, zsh or fish."""
     found = get_completion_class(shell) if shell in SHELLS else None

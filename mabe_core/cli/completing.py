@@ -33,6 +33,11 @@ def _beginning(begun: str, words: dict[str, str]) -> list[CompletionItem]:
     return [CompletionItem(word, help=said) for word, said in words.items() if word.startswith(begun)]
 
 
+def among(words: dict[str, str]) -> Completer:
+    """Offer these words, each with what is said of it."""
+    return lambda ctx, parameter, begun: _beginning(begun, words)
+
+
 def kinds(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """Offer the kinds of components."""
     return _beginning(begun, {kind.name: kind.help.partition("\n")[0] for kind in KINDS.values()})

@@ -44,7 +44,8 @@ def print_edits(screen: Console, compared: Comparison) -> None:
     """Print how local plugin files differ from the nearest earlier run, and how to go on with that run."""
     before = compared.before
     files = " and ".join(file.name for file in compared.files)
-    more = f", and {compared.asked} settings differ" if compared.asked else ""
+    count = compared.asked
+    more = f", and {count} setting{' differs' if count == 1 else 's differ'}" if count else ""
     screen.print(
         f"note: this is a new experiment: {files} was edited since {before.id}{more}; "
         f"`mabe-run --resume {before.id}` goes on with the file as it was",
