@@ -22,6 +22,7 @@ import click
 from mabe_core.cli import COMMANDS, group
 from mabe_core.configs.fields import describe
 from mabe_core.discovery import load_plugins
+from mabe_core.experiment.example import example
 from mabe_core.experiment.json_schema import FILE as SCHEMA_FILE
 from mabe_core.experiment.json_schema import schema_text
 from mabe_core.experiment.schema import Checkpoint, Data, Experiment, Training
@@ -72,6 +73,12 @@ def kinds() -> str:
         for kind in KINDS.values()
     ]
     return table(["kind", "hook", "spec", "what it is"], rows)
+
+
+def shown_example() -> str:
+    """Return what `mabe show model transformer` gives to paste."""
+    found = built_in()
+    return f"```yaml\n{example(found.find('model', 'transformer').spec, found)}```\n"
 
 
 def sections() -> str:
@@ -132,6 +139,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "components": components,
     "kinds": kinds,
     "sections": sections,
+    "example": shown_example,
     "synthetic-scores": synthetic_scores,
     "overhead": overhead,
 }

@@ -113,10 +113,12 @@ class _Telling:
             return None
         owners = [other.title for other in self._sections if other is not section and key in other.keys]
         if not owners and nearest(key, valid) is None:
+            specs = [offer.spec for offer in self._registry.usable()]
+            own = {spec.kind for spec in specs if section is not None and spec.config is section.config}
             owners = [
                 f"{KINDS[spec.kind].label} {spec.name!r}, which this experiment does not name"
-                for spec in (offer.spec for offer in self._registry.usable())
-                if any(attribute.name == key for attribute in attributes(spec.config))
+                for spec in specs
+                if spec.kind not in own and any(each.name == key for each in attributes(spec.config))
             ]
         return owners[0] if owners else None
 
