@@ -108,6 +108,11 @@ class Broken:
         name = self.origin.distribution
         return f"`pip install -U {name}` may mend it, `pip uninstall {name}` removes it."
 
+    @property
+    def with_remedy(self) -> str:
+        """What is wrong and what to do, as sentences."""
+        return f"{self}{'' if self.message.endswith(('.', '?', '!')) else '.'} {self.remedy}"
+
     def __str__(self) -> str:
         return f"{self.origin}: {self.message}"
 

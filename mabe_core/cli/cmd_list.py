@@ -13,6 +13,8 @@ from mabe_core.cli import completing, options
 from mabe_core.errors import UserError, did_you_mean
 from mabe_core.registry import KINDS, Origin, Provided, Registry, collision_message, kind_named, order
 
+NARROW = 120  # columns of a terminal in which a table of seven columns cannot be read
+
 
 @attrs.frozen
 class Listed:
@@ -86,7 +88,7 @@ def command(kind: str | None, plugins: tuple[str, ...], tree: bool, as_json: boo
     elif tree:
         _print_tree(listed)
     else:
-        options.table([_row(each) for each in listed], whole=("kind", "name"))
+        _print_list(listed)
 
 
 def listing(registry: Registry) -> list[Listed]:
@@ -119,6 +121,28 @@ def _origins(plugins: Sequence[str], registry: Registry) -> list[Origin]:
     return found
 
 
+def _print_list(listed: Sequence[Listed]) -> None:
+    """Print a line for each where there is room, else its summary on a second one."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from mabe_core.reports.console import console
+
+    screen = console()
+    if screen.width >= NARROW:
+        options.table([_row(each) for each in listed], whole=("kind", "name"))
+        return
+    for each in listed:
+        row = _row(each)
+        screen.print(f"{row['kind']} {row['name']}", style="bold", end="")
+        screen.print(
+            f"  version {row['version']}, plugin {row['plugin']}, {row['from']}", style="dim", soft_wrap=True
+        )
+        for said, style in ((row["summary"], ""), (row["note"], "yellow")):
+            if said:
+                screen.print(Padding(Text(said, style=style), (0, 0, 0, 4)))
+
+
 def _row(each: Listed) -> dict[str, str]:
     spec, origin = each.offer.spec, each.offer.origin
     return {
@@ -133,6 +157,7 @@ def _row(each: Listed) -> dict[str, str]:
 
 
 def _print_tree(listed: Sequence[Listed]) -> None:
+    from rich.text import Text
     from rich.tree import Tree
 
     from mabe_core.reports.console import console
@@ -143,8 +168,9 @@ def _print_tree(listed: Sequence[Listed]) -> None:
     for each in listed:
         spec, origin = each.offer.spec, each.offer.origin
         if origin not in plugins:
-            top = tops.setdefault(origin.source, Tree(origin.source, style="bold", guide_style="dim"))
-            plugins[origin] = top.add(origin.plugin)
+            label = Text(origin.source, style="bold")
+            top = tops.setdefault(origin.source, Tree(label, guide_style="dim"))
+            plugins[origin] = top.add(Text(origin.plugin, style="bold"))
         note = f" ({each.note})" if each.note else ""
         plugins[origin].add(
             f"{spec.kind} {spec.name}, version {spec.version}: {spec.describe()}{note}", style="none"

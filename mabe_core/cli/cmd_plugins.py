@@ -9,7 +9,7 @@ import click
 
 from mabe_core.cli import options
 from mabe_core.discovery import load_plugins
-from mabe_core.registry import Loaded, Registry, collision_message
+from mabe_core.registry import Loaded, Registry, collision_message, natural
 
 
 @click.command("plugins")
@@ -18,7 +18,8 @@ from mabe_core.registry import Loaded, Registry, collision_message
 def command(plugin_files: tuple[Path, ...], as_json: bool) -> None:
     """List the plugins: their hooks, how long each took to load, and what a broken one failed with."""
     registry = load_plugins(plugin_files)
-    rows = [_described(plugin, registry) for plugin in registry.plugins]
+    plugins = sorted(registry.plugins, key=_order)
+    rows = [_described(plugin, registry) for plugin in plugins]
     if as_json:
         options.say_json(rows)
         return
@@ -32,14 +33,20 @@ def command(plugin_files: tuple[Path, ...], as_json: bool) -> None:
                 "load": f"{row['milliseconds']:.1f} ms",
                 "state": row["state"],
             }
-            for row, plugin in zip(rows, registry.plugins, strict=True)
+            for row, plugin in zip(rows, plugins, strict=True)
         ],
         whole=("plugin",),
     )
     for broken in registry.broken:
-        click.echo(f"\n{click.style('broken:', fg='red', bold=True)} {broken}. {broken.remedy}")
+        click.echo(f"\n{click.style('broken:', fg='red', bold=True)} {broken.with_remedy}")
     for offers in registry.collisions():
         click.echo(f"\n{click.style('colliding:', fg='red', bold=True)} {collision_message(offers)}")
+
+
+def _order(plugin: Loaded) -> Any:
+    """Sort built-in plugins first, then by where they come from."""
+    origin = plugin.origin
+    return origin.place != "built-in", natural(origin.source), natural(origin.plugin)
 
 
 def _described(plugin: Loaded, registry: Registry) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def registry(files: Sequence[Path] = ()) -> Registry:
     """Load all plugins; tell the broken ones on standard error."""
     loaded = load_plugins(files)
     for broken in loaded.broken:
-        warn(f"not loaded: {broken}. {broken.remedy}")
+        warn(f"not loaded: {broken.with_remedy}")
     return loaded
 
 

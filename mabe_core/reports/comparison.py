@@ -22,7 +22,7 @@ def print_comparison(screen: Console, compared: Comparison) -> None:
     if rows:
         table = Table(box=None, header_style="bold", pad_edge=False)
         for title in ("what differs", before.name, after.name, "in the id"):
-            table.add_column(title, overflow="fold", no_wrap=title == "in the id")
+            table.add_column(title, overflow="fold", no_wrap=title in ("what differs", "in the id"))
         for each in rows:
             table.add_row(
                 each.what,

@@ -133,7 +133,7 @@ def nearest_edited_run(runs_dir: Path, now: Side, registry: Registry) -> Compari
     read are passed over. None where no local file was edited since any of them.
     """
     name = now.id.rpartition("-")[0]
-    runs = [run for run in all_runs(runs_dir) if run.id.rpartition("-")[0] == name and run.id != now.id]
+    runs = [run for run in all_runs(runs_dir) if run.id.rpartition("-")[0] == name]
     edited = []
     for run in runs:
         with contextlib.suppress(UserError):

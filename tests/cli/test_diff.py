@@ -118,8 +118,11 @@ def test_what_is_not_in_the_id_differs_and_the_id_stays(mabe, own, tmp_path):
         "checkpoint.every_epochs",
     ]
     other.write_text("extends: tiny.yaml\nname: other\n")
-    assert "the same experiment under two names" in mabe("diff", own, other).out
-    assert mabe("diff", own, other).code == 1
+    renamed = mabe("diff", own, other)
+    assert renamed.code == 1
+    assert "the same experiment under two names" in renamed.out
+    (name,) = [line.split() for line in renamed.out.splitlines() if line.startswith("name ")]
+    assert name[1:] == ['"tiny"', '"other"', "yes"]
     other.write_text("extends: tiny.yaml\ndata: {features: [normalize, {name: interpolate, max_gap: 1.0}]}\n")
     features = json.loads(mabe("diff", own, other, "--json").out)["settings"]
     assert [each["what"] for each in features] == ["data.features[0]", "data.features[1]"]

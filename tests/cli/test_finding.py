@@ -46,6 +46,14 @@ def test_list_tells_what_is_deprecated_and_what_replaces_what(mabe, tmp_path):
     ]
 
 
+def test_a_narrow_terminal_gets_two_short_lines_for_each(mabe, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", mabe("list", "model").out).splitlines()
+    assert lines[0] == "model transformer  version 1, plugin transformer, built in"
+    assert lines[1].startswith("    Transformer encoder")
+
+
 def test_the_tree_stands_under_where_each_came_from(mabe):
     lines = mabe("list", "--tree", "-p", "losses", "-p", FILES / "tiny.py").out.splitlines()
     assert lines[0] == str(FILES / "tiny.py")

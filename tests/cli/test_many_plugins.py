@@ -77,6 +77,13 @@ def test_a_colliding_name_fails_where_an_experiment_names_it_and_only_there(site
     assert done.returncode == 0, done.stderr
 
 
+def test_the_schema_offers_no_name_that_collides(site):
+    done, _ = site.mabe("schema")
+    names = json.loads(done.stdout)["$defs"]["model"]["then"]["enum"]
+    assert "net7" in names
+    assert "transformer" not in names
+
+
 def test_plugins_and_doctor_name_the_three_too(site):
     done, _ = site.mabe("plugins", "--json")
     states = {row["plugin"]: row for row in json.loads(done.stdout)}
