@@ -30,8 +30,8 @@ FILE = "mabe.schema.json"
 # what editors look for at the top of a YAML file; the schema's path is relative to that file
 EDITOR_COMMENT = "# yaml-language-server: $schema="
 
-_NULL = {"type": "null"}
 _NAMED = {"type": "object", "required": ["name"]}
+_UNNAMED = {"type": "object", "not": {"required": ["name"]}}
 
 
 def schema_text(registry: Registry) -> str:
@@ -108,11 +108,7 @@ class _Writer:
             kinds = [json_type(each) for each in alternatives]
             return {"type": kinds if len(kinds) > 1 else kinds[0]}
         if len(alternatives) > 1:
-            schemas = [self._value(each, partial, default) for each in alternatives]
-            others = [schema for schema in schemas if schema != _NULL]
-            if len(others) == 1:  # not `anyOf`, whose errors say no more than that none fits
-                return {"if": {"not": _NULL}, "then": others[0]}
-            return {"anyOf": schemas}
+            return {"anyOf": [self._value(each, partial, default) for each in alternatives]}
         if typing.get_origin(annotation) is Literal:
             return {"enum": list(typing.get_args(annotation))}
         kind = kind_of(annotation)
@@ -132,11 +128,13 @@ class _Writer:
     def _component(self, kind: str, partial: bool, default: Any) -> Schema:
         """Return the schema of a place for a component; a map without `name` is the default one."""
         reference = self._any_of_kind(kind, partial)
-        offers = {offer.spec.name: offer for offer in self._offers[kind]}
-        if partial or not isinstance(default, dict) or default["name"] not in offers:
+        if partial:
             return reference
-        of_default = self._component_settings(offers[default["name"]], partial, given=tuple(default))
-        return {"if": {"type": "object", "not": _NAMED}, "then": of_default, "else": reference}
+        offers = {offer.spec.name: offer for offer in self._offers[kind]}
+        unnamed: Schema = {"required": ["name"]}
+        if isinstance(default, dict) and default["name"] in offers:
+            unnamed = self._component_settings(offers[default["name"]], partial, given=tuple(default))
+        return {**reference, "if": _UNNAMED, "then": unnamed}
 
     def _any_of_kind(self, kind: str, partial: bool) -> Schema:
         name = f"partial.{kind}" if partial else kind
@@ -146,12 +144,11 @@ class _Writer:
         return {"$ref": f"#/$defs/{name}"}
 
     def _choice(self, kind: str, partial: bool) -> Schema:
+        """Return the schema of a bare name or a map; the names stand where editors look for them."""
         offers = self._offers[kind]
-        bare = [
-            offer
-            for offer in offers
-            if partial or not any(each.required for each in describe(offer.spec.config))
-        ]
+        fields = {offer.spec.name: describe(offer.spec.config) for offer in offers}
+        bare = [each for each in offers if partial or not any(f.required for f in fields[each.spec.name])]
+        keys = sorted({"name", *(field.name for each in fields.values() for field in each)})
         settings = [
             {
                 "if": {**_NAMED, "properties": {"name": {"const": offer.spec.name}}},
@@ -159,16 +156,13 @@ class _Writer:
             }
             for offer in offers
         ]
-        keys = sorted({"name", *(each.name for offer in offers for each in describe(offer.spec.config))})
         return {
-            "type": ["string", "object"],
-            "if": {"type": "string"},
-            "then": _names(bare),
-            "else": {
-                "properties": {"name": _names(offers)},
-                **({"propertyNames": {"enum": keys}} if partial else {"required": ["name"]}),
-                **({"allOf": settings} if settings else {}),
-            },
+            "anyOf": [_names(bare), {"type": "object"}],
+            "allOf": [
+                {"if": _NAMED, "then": {"properties": {"name": _names(offers)}}},
+                *([{"if": _UNNAMED, "then": {"propertyNames": {"enum": keys}}}] if partial else []),
+                *settings,
+            ],
         }
 
     def _component_settings(self, offer: Provided, partial: bool, given: tuple[str, ...] = ()) -> Schema:
@@ -187,7 +181,8 @@ class _Writer:
 
 
 def _name(config: type, partial: bool) -> str:
-    return f"{'partial.' if partial else ''}{config.__module__}.{config.__qualname__}"
+    place = "section" if config.__module__ == Experiment.__module__ else config.__module__
+    return f"{'partial.' if partial else ''}{place}.{config.__qualname__}"
 
 
 def _names(offers: list[Provided]) -> Schema:

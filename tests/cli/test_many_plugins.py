@@ -79,7 +79,7 @@ def test_a_colliding_name_fails_where_an_experiment_names_it_and_only_there(site
 
 def test_the_schema_offers_no_name_that_collides(site):
     done, _ = site.mabe("schema")
-    names = json.loads(done.stdout)["$defs"]["model"]["then"]["enum"]
+    names = json.loads(done.stdout)["$defs"]["model"]["anyOf"][0]["enum"]
     assert "net7" in names
     assert "transformer" not in names
 
