@@ -1,4 +1,4 @@
-"""Writes the generated parts of README and docs: help texts, tables of components and fields, figures.
+"""Writes what is generated of README, docs and experiments: help texts, tables, figures, the JSON Schema.
 
     python -m docs.generate [--check]
 
@@ -22,8 +22,11 @@ import click
 from mabe_core.cli import COMMANDS, group
 from mabe_core.configs.fields import describe
 from mabe_core.discovery import load_plugins
+from mabe_core.experiment.example import example
+from mabe_core.experiment.json_schema import FILE as SCHEMA_FILE
+from mabe_core.experiment.json_schema import schema_text
 from mabe_core.experiment.schema import Checkpoint, Data, Experiment, Training
-from mabe_core.registry import KINDS
+from mabe_core.registry import KINDS, Registry
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -49,10 +52,17 @@ def commands() -> str:
     return "\n".join(texts)
 
 
+def built_in() -> Registry:
+    """Return the built-in components, whatever else is installed."""
+    found = load_plugins()
+    plugins = [plugin for plugin in found.plugins if plugin.origin.place == "built-in"]
+    return Registry(offer for plugin in plugins for offer in found.offered_by(plugin.origin))
+
+
 def components() -> str:
     """Return every built-in component by kind."""
-    offers = [offer for offer in load_plugins().all() if offer.origin.place == "built-in"]
-    rows = [[offer.spec.kind, f"`{offer.spec.name}`", offer.spec.describe()] for offer in offers]
+    specs = [offer.spec for offer in built_in().all()]
+    rows = [[spec.kind, f"`{spec.name}`", spec.describe()] for spec in specs]
     return table(["kind", "name", "what it is"], rows)
 
 
@@ -63,6 +73,12 @@ def kinds() -> str:
         for kind in KINDS.values()
     ]
     return table(["kind", "hook", "spec", "what it is"], rows)
+
+
+def shown_example() -> str:
+    """Return what `mabe show model transformer` gives to paste."""
+    found = built_in()
+    return f"```yaml\n{example(found.find('model', 'transformer').spec, found)}```\n"
 
 
 def sections() -> str:
@@ -77,7 +93,7 @@ def sections() -> str:
         rows = []
         for field in describe(config):
             default = "required" if field.default is attrs.NOTHING else f"`{json.dumps(field.default)}`"
-            limits = f" ({', '.join(field.limits)})" if field.limits else ""
+            limits = f" ({', '.join(map(str, field.limits))})" if field.limits else ""
             part_of_id = "yes" if field.identity else "no"
             rows.append([f"`{field.name}`", field.type + limits, default, part_of_id, field.help])
         parts.append(f"### {title}\n\n{table(['key', 'type', 'default', 'in the id', 'what it says'], rows)}")
@@ -123,8 +139,15 @@ PARTS: dict[str, Callable[[], str]] = {
     "components": components,
     "kinds": kinds,
     "sections": sections,
+    "example": shown_example,
     "synthetic-scores": synthetic_scores,
     "overhead": overhead,
+}
+
+
+# files that are generated whole
+FILES: dict[Path, Callable[[], str]] = {
+    ROOT / "experiments" / SCHEMA_FILE: lambda: schema_text(built_in()),
 }
 
 
@@ -134,15 +157,17 @@ def renew(text: str) -> str:
 
 
 def main() -> int:
-    """Write the pages, or check them; return the exit status."""
-    stale = [page for page in PAGES if (text := page.read_text(encoding="utf-8")) != renew(text)]
+    """Write the pages and files, or check them; return the exit status."""
+    new = {page: renew(page.read_text(encoding="utf-8")) for page in PAGES}
+    new |= {file: make() for file, make in FILES.items()}
+    stale = [path for path in new if not path.exists() or path.read_text(encoding="utf-8") != new[path]]
     if "--check" in sys.argv:
-        for page in stale:
-            print(f"{page.relative_to(ROOT)} is out of date: run `make docs`", file=sys.stderr)
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} is out of date: run `make docs`", file=sys.stderr)
         return 1 if stale else 0
-    for page in stale:
-        page.write_text(renew(page.read_text(encoding="utf-8")), encoding="utf-8")
-        print(f"wrote {page.relative_to(ROOT)}")
+    for path in stale:
+        path.write_text(new[path], encoding="utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")
     return 0
 
 

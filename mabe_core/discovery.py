@@ -6,6 +6,7 @@ import functools
 import importlib.metadata
 import inspect
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from mabe_core import hookspecs
 from mabe_core.configs.fields import faults
 from mabe_core.errors import Problem, UserError, did_you_mean, raised_at
 from mabe_core.local_files import import_local_file, read_local_files
-from mabe_core.registry import KINDS, Broken, Kind, Origin, Provided, Registry
+from mabe_core.registry import KINDS, Broken, Kind, Loaded, Origin, Provided, Registry
 from mabe_core.specs import Spec
 
 GROUP = "mabe"
@@ -47,24 +48,29 @@ def load_plugins(files: Sequence[Path] = (), installed: Sequence[Origin] | None 
     broken: list[Broken] = []
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
+    found: list[Loaded] = []
     origins = installed_plugins() if installed is None else installed
     for candidate in [*(_Candidate(origin, _importing(origin)) for origin in origins), *_local(files)]:
+        begun = time.perf_counter()
         try:
             plugin = candidate.load()
             _check_hooks(manager, plugin, candidate.origin)
             _register(manager, plugin, candidate.origin)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything; it is told
             broken.append(Broken(candidate.origin, _explain(error, candidate.origin), error))
+            found.append(Loaded(candidate.origin, (), time.perf_counter() - begun))
             continue
         offers, failed = _offers(manager, plugin, candidate.origin)
         provided.extend(offers)
         broken.extend(failed)
+        hooks = tuple(caller.name for caller in manager.get_hookcallers(plugin) or ())
+        found.append(Loaded(candidate.origin, hooks, time.perf_counter() - begun))
     manager.check_pending()
     strict = os.environ.get(STRICT, "") not in ("", "0")
     fatal = [fault for fault in broken if strict or fault.origin.place == "file"]
     if fatal:
         raise UserError(Problem(f"plugin cannot be used: {fault}") for fault in fatal)
-    return Registry(provided, broken)
+    return Registry(provided, broken, found)
 
 
 def installed_plugins() -> Iterator[Origin]:

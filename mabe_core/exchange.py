@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 import attrs
 
-from mabe_core.errors import UserError
+from mabe_core.errors import UserError, nearest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -163,9 +163,12 @@ class DataAccess:
             }
         )
         looked = ", ".join(str(folder) for folder in self.folders)
+        guess = nearest(name, there)
+        hint = f" Did you mean {guess!r}?" if guess is not None else ""
         raise UserError(
             f"no data named {name!r} under {looked}. {self.remedy}"
-            + (f" (found there: {', '.join(there)})." if there else ".")
+            + (f" (found there: {', '.join(there[:12])})." if there else ".")
+            + hint
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -69,6 +70,12 @@ class Origin:
     sha256: str | None = None
     content: bytes | None = attrs.field(default=None, repr=False, eq=False)
 
+    @property
+    def source(self) -> str:
+        """Where it came from, for people: `built in`, a distribution with its version, or a file."""
+        installed = f"{self.distribution} {self.version}"
+        return {"built-in": "built in", "installed": installed, "file": str(self.file)}[self.place]
+
     def __str__(self) -> str:
         if self.place == "file":
             return f"file {self.file}"
@@ -95,15 +102,40 @@ class Broken:
     message: str
     error: BaseException | None = attrs.field(default=None, repr=False, eq=False)
 
+    @property
+    def remedy(self) -> str:
+        """What whoever has it installed can do; its author needs the message."""
+        if self.origin.place == "file":
+            return "Mend the file."
+        name = self.origin.distribution
+        return f"`pip install -U {name}` may mend it, `pip uninstall {name}` removes it."
+
+    @property
+    def with_remedy(self) -> str:
+        """What is wrong and what to do, as sentences."""
+        return f"{self}{'' if self.message.endswith(('.', '?', '!')) else '.'} {self.remedy}"
+
     def __str__(self) -> str:
         return f"{self.origin}: {self.message}"
+
+
+@attrs.frozen
+class Loaded:
+    """A plugin that was found: the hooks it implements and the seconds that loading it took."""
+
+    origin: Origin
+    hooks: tuple[str, ...]
+    seconds: float
 
 
 class Registry:
     """The components of all plugins that were loaded."""
 
-    def __init__(self, provided: Iterable[Provided], broken: Sequence[Broken] = ()) -> None:
+    def __init__(
+        self, provided: Iterable[Provided], broken: Sequence[Broken] = (), plugins: Sequence[Loaded] = ()
+    ) -> None:
         self.broken = tuple(broken)
+        self.plugins = tuple(plugins)
         self._offers: dict[tuple[str, str], list[Provided]] = {}
         for offer in provided:
             self._offers.setdefault(offer.key, []).append(offer)
@@ -120,17 +152,34 @@ class Registry:
 
     def names(self, kind: str) -> list[str]:
         """Return the names of one kind, sorted."""
-        return sorted(name for of_kind, name in self._offers if of_kind == kind)
+        return sorted((name for of_kind, name in self._offers if of_kind == kind), key=natural)
 
     def all(self) -> list[Provided]:
-        """Return every component that can be had, by kind (in the order of the hooks) and name."""
-        order = list(KINDS)
-        standing = [offer for key in self._offers for offer in self._standing(key)]
-        return sorted(standing, key=lambda offer: (order.index(offer.spec.kind), offer.spec.name))
+        """Return every component that stands, colliding ones too, by kind (as the hooks are) and name."""
+        return sorted((offer for key in self._offers for offer in self._standing(key)), key=order)
+
+    def usable(self) -> list[Provided]:
+        """Return every component that an experiment can name: `all` less those that collide."""
+        standing = [self._standing(key) for key in self._offers]
+        return sorted((offers[0] for offers in standing if len(offers) == 1), key=order)
+
+    def offered_by(self, origin: Origin) -> list[Provided]:
+        """Return what one plugin offers, whether it stands or not."""
+        offered = [offer for offers in self._offers.values() for offer in offers if offer.origin == origin]
+        return sorted(offered, key=order)
 
     def collisions(self) -> list[tuple[Provided, ...]]:
         """Return the components that more than one plugin offers under the same kind and name."""
         return [tuple(left) for key in self._offers if len(left := self._standing(key)) > 1]
+
+    def replaced(self) -> list[tuple[Provided, Provided]]:
+        """Return each built-in that is shadowed, with what shadows it."""
+        return [
+            (offer, standing[0])
+            for key, offers in self._offers.items()
+            for offer in offers
+            if offer not in (standing := self._standing(key))
+        ]
 
     def find(self, kind: str, name: str) -> Provided:
         """Return the component of that kind and name.
@@ -149,6 +198,16 @@ class Registry:
         if len(standing) > 1:
             raise UserError(collision_message(standing))
         return standing[0]
+
+
+def natural(text: str) -> list[tuple[str, int]]:
+    """Return what sorts texts as people do: `net2` before `net10`."""
+    return [(word, int(part or -1)) for word, part in re.findall(r"(\D*)(\d*)", text)]
+
+
+def order(offer: Provided) -> tuple[int, list[tuple[str, int]]]:
+    """Return what sorts components: by kind, as the hooks are, and name."""
+    return list(KINDS).index(offer.spec.kind), natural(offer.spec.name)
 
 
 def collision_message(offers: Sequence[Provided]) -> str:

@@ -44,6 +44,7 @@ class Spec(Generic[C]):
     version: raised by its author when the same config gives other results.
     summary: one line for `mabe list`; by default the first line of the config's docstring.
     replaces: shadow a built-in component of the same kind and name.
+    deprecated: why it should no longer be named and what to name instead; it is told to whoever does.
     """
 
     kind: ClassVar[str]
@@ -53,6 +54,7 @@ class Spec(Generic[C]):
     version: int = attrs.field(default=1, validator=_is_version)
     summary: str = ""
     replaces: bool = False
+    deprecated: str = attrs.field(default="", validator=attrs.validators.instance_of(str))
 
     def describe(self) -> str:
         """Return the summary, or the first line of the config's docstring."""

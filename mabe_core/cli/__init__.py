@@ -11,6 +11,7 @@ import click
 
 from mabe_core.errors import MabeError, did_you_mean
 
+PROGRAMS = ("mabe", "mabe-run")
 COMMANDS = {
     "run": "train an experiment, here or in the cloud",
     "list": "list the components that experiments can name",
@@ -21,6 +22,11 @@ COMMANDS = {
     "stop": "stop a run in the cloud",
     "pull": "bring a run and its checkpoints from the cloud",
     "data": "bring data to the cloud",
+    "diff": "tell how two experiments differ",
+    "plugins": "list the plugins, and what broken ones failed with",
+    "schema": "write what editors complete and check experiments by",
+    "doctor": "check what this machine has and lacks",
+    "completion": "print what lets a shell complete commands and names",
 }
 
 

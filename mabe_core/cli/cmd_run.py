@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 import click
 
-from mabe_core.cli import options
+from mabe_core.cli import completing, options
 from mabe_core.errors import Problem, UserError
 from mabe_core.exchange import DataAccess
 from mabe_core.experiment import Document, Experiment, read_document, resolve, to_text
@@ -18,7 +18,12 @@ from mabe_core.runs.directory import find_run
 
 @click.command("run", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("experiment", type=click.Path(path_type=Path), required=False)
-@click.option("--resume", metavar="ID", help="go on with the run of this id, or of this beginning of one")
+@click.option(
+    "--resume",
+    metavar="ID",
+    shell_complete=completing.run_ids,
+    help="go on with the run of this id, or of this beginning of one",
+)
 @click.option(
     "--set", "settings", metavar="KEY=VALUE", multiple=True, help="change a value of the experiment"
 )
@@ -65,6 +70,7 @@ def command(
     document = read_document(file, (*settings, *overrides))
     registry = options.registry((*document.plugin_files, *plugin_files))
     asked = resolve(document, registry)
+    options.warn_deprecated(asked)
     if dry_run:
         from mabe_core.runs.identity import experiment_id
 
@@ -110,6 +116,8 @@ def _train(
     else:
         going = "going on" if opened.state == "resumed" else "new"
         screen.print(f"{opened.run.id} ({going}), in {opened.run.path}")
+        if opened.state == "new" and opened.plugin_files:
+            _tell_edits(experiment, registry, runs_dir)
         from mabe_core.reports.log import RunLog
         from mabe_core.reports.progress import ProgressDisplay
         from mabe_core.training.events import together
@@ -120,6 +128,20 @@ def _train(
     screen.print()
     screen.print(results(opened.run, record))
     screen.print(f"\nexperiment id  {opened.run.id}\ncheckpoints    {opened.run.checkpoints}")
+
+
+def _tell_edits(experiment: Experiment, registry: Registry, runs_dir: Path) -> None:
+    """Tell which earlier run a new one differs from by an edited plugin file, and how."""
+    from mabe_core.reports.comparison import print_edits
+    from mabe_core.reports.console import console
+    from mabe_core.runs.comparison import nearest_edited_run, side_of
+    from mabe_core.runs.identity import experiment_id
+
+    nearest = nearest_edited_run(
+        runs_dir, side_of(experiment_id(experiment, registry), experiment, registry), registry
+    )
+    if nearest is not None:
+        print_edits(console(), nearest)
 
 
 def _located(problem: Problem, document: Document) -> Problem:

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mabe_core.discovery import load_plugins
 from mabe_core.exchange import DataAccess
 from mabe_core.experiment.cloud import Cloud
-from mabe_core.registry import Registry
+from mabe_core.registry import KINDS, Registry
+
+if TYPE_CHECKING:
+    from mabe_core.experiment import Experiment
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def existing_file(word: str | Path) -> Path:
+    """Return a plugin file as given; raise UsageError that names the nearest where there is none."""
+    from mabe_core.experiment.yaml_source import similar_file
+
+    file = Path(word)
+    if not file.is_file():
+        raise click.UsageError(f"there is no plugin file {str(file)!r}.{similar_file(file)}")
+    return file
+
+
+def _existing_files(
+    _: click.Context, parameter: click.Parameter, files: tuple[Path, ...]
+) -> tuple[Path, ...]:
+    return tuple(map(existing_file, files))
+
 
 runs_dir: Decorator = click.option(
     "--runs-dir",
@@ -34,7 +55,8 @@ plugin_files: Decorator = click.option(
     "-p",
     "--plugin",
     "plugin_files",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=_existing_files,
     multiple=True,
     help="a local plugin file; may be given several times",
 )
@@ -64,5 +86,43 @@ def registry(files: Sequence[Path] = ()) -> Registry:
     """Load all plugins; tell the broken ones on standard error."""
     loaded = load_plugins(files)
     for broken in loaded.broken:
-        click.echo(f"{click.style('warning:', fg='yellow', bold=True)} not loaded: {broken}", err=True)
+        warn(f"not loaded: {broken.with_remedy}")
     return loaded
+
+
+def warn(message: str) -> None:
+    """Write a warning to standard error."""
+    click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {message}", err=True)
+
+
+def warn_deprecated(experiment: Experiment) -> None:
+    """Tell which components of an experiment should no longer be named, and why."""
+    from mabe_core.runs.identity import components_of
+
+    specs = [component.spec for component in components_of(experiment) if component.spec is not None]
+    for spec in {(spec.kind, spec.name): spec for spec in specs if spec.deprecated}.values():
+        warn(f"{KINDS[spec.kind].label} {spec.name!r} is deprecated: {spec.deprecated}")
+
+
+def table(rows: Sequence[Mapping[str, str]], *, whole: Collection[str] = ()) -> None:
+    """Print rows under their keys as titles; a column that is empty in all of them is left out.
+
+    whole: the columns that are not folded.
+    """
+    from rich.table import Table
+
+    from mabe_core.reports.console import console
+
+    made = Table(box=None, header_style="bold", pad_edge=False)
+    titles = [title for title in rows[0] if any(row[title] for row in rows)] if rows else []
+    for title in titles:
+        made.add_column(title, overflow="fold", no_wrap=title in whole)
+    for row in rows:
+        made.add_row(*(row[title] for title in titles))
+    if rows:
+        console().print(made)
+
+
+def say_json(value: Any) -> None:
+    """Print JSON."""
+    click.echo(json.dumps(value, indent=1, ensure_ascii=False))

@@ -12,12 +12,13 @@ import attrs
 from mabe_core.registry import KINDS
 from mabe_core.specs import Component, Spec
 
+# of each scalar: what one is called, what many are, and its type in JSON Schema
 _WORDS = {
-    bool: ("true or false", "true or false"),
-    int: ("a whole number", "whole numbers"),
-    float: ("a number", "numbers"),
-    str: ("text", "texts"),
-    types.NoneType: ("null", "nulls"),
+    bool: ("true or false", "true or false", "boolean"),
+    int: ("a whole number", "whole numbers", "integer"),
+    float: ("a number", "numbers", "number"),
+    str: ("text", "texts", "string"),
+    types.NoneType: ("null", "nulls", "null"),
 }
 SCALARS = tuple(_WORDS)
 _LISTS = (list, tuple, Sequence)
@@ -88,6 +89,11 @@ def supported(annotation: Any) -> bool:
     if values is not None:
         return supported(values)
     return is_config(annotation)
+
+
+def json_type(scalar: Any) -> str:
+    """Return what JSON Schema calls a scalar type."""
+    return _WORDS[scalar][2]
 
 
 def words(annotation: Any) -> str:

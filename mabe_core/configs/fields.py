@@ -1,4 +1,4 @@
-"""Describes the fields of config classes in plain words, for error messages and for `mabe show`."""
+"""Describes the fields of config classes, for error messages, `mabe show` and `mabe schema`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from mabe_core.configs.annotations import attributes, configs_in, kind_of, members, supported, words
+from mabe_core.configs.limits import Limit, limits
 from mabe_core.specs import Component
 
 
@@ -25,7 +26,7 @@ class Field:
     annotation: Any
     help: str
     default: Any
-    limits: tuple[str, ...]
+    limits: tuple[Limit, ...]
     identity: bool
 
     @property
@@ -57,6 +58,15 @@ def default_of(attribute: attrs.Attribute[Any]) -> Any:
     if isinstance(default, attrs.Factory):  # type: ignore[arg-type] # a class to attrs, a function to mypy
         default = default.factory()
     return default if default is attrs.NOTHING else plain(default)
+
+
+def brief(value: Any) -> Any:
+    """Return a plain value with each component that has nothing but its name written as that name."""
+    if isinstance(value, dict):
+        return (
+            value["name"] if value.keys() == {"name"} else {key: brief(each) for key, each in value.items()}
+        )
+    return [brief(each) for each in value] if isinstance(value, list) else value
 
 
 def defaults(config: type) -> dict[str, Any]:
@@ -94,35 +104,6 @@ def plain(value: Any, *, keep: Callable[[attrs.Attribute[Any]], bool] = lambda _
     if isinstance(value, list | tuple):
         return [plain(inner, keep=keep) for inner in value]
     return value
-
-
-def limits(validator: Any) -> Iterator[str]:
-    """Yield what a validator of attrs asks for, in words; of any other validator nothing."""
-    match type(validator).__name__:
-        case "_AndValidator":
-            for each in validator._validators:
-                yield from limits(each)
-        case "_OptionalValidator":
-            yield from limits(validator.validator)
-        case "_NumberValidator":
-            yield f"{validator.compare_op} {shown(validator.bound)}"
-        case "_InValidator":
-            yield f"one of {', '.join(map(repr, validator.options))}"
-        case "_MatchesReValidator":
-            yield f"of the form {validator.pattern.pattern}"
-        case "_MaxLengthValidator":
-            yield f"at most {validator.max_length} long"
-        case "_MinLengthValidator":
-            yield f"at least {validator.min_length} long"
-        case "_DeepIterable":
-            yield from limits(validator.iterable_validator)
-            yield from (f"each {limit}" for limit in limits(validator.member_validator))
-
-
-def shown(value: Any) -> str:
-    """Show a value as a person would write it: short, and a whole number without its `.0`."""
-    text = f"{value:g}" if isinstance(value, float) and value.is_integer() else repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}…"
 
 
 def faults(config: type) -> list[str]:

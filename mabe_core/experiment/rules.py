@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from mabe_core.configs.fields import limits, shown
+from mabe_core.configs.limits import limits, shown
 
 
 class _Unbuilt:

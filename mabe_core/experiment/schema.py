@@ -25,6 +25,9 @@ from mabe_core.specs import (
     SplitSpec,
 )
 
+# the key that is gone once a file is composed
+EXTENDS = "another experiment file, relative to this one, that this one changes"
+
 
 def setting(help: str, *, identity: bool = True, **field: Any) -> Any:  # noqa: A002 - click's word for it
     """Declare a field with its help; `identity=False` keeps it out of the experiment id."""

@@ -8,7 +8,8 @@ from functools import lru_cache
 from cattrs import ClassValidationError, ForbiddenExtraKeysError, IterableValidationError
 from cattrs.errors import IterableValidationNote
 
-from mabe_core.errors import Problem, UserError, did_you_mean
+from mabe_core.configs.annotations import attributes
+from mabe_core.errors import Problem, UserError, did_you_mean, nearest
 from mabe_core.experiment.converter import MOST_ERRORS, strict_converter
 from mabe_core.experiment.document import Document
 from mabe_core.experiment.fit import Unfit
@@ -16,7 +17,7 @@ from mabe_core.experiment.node import ValuePath, path_text
 from mabe_core.experiment.rules import own_words
 from mabe_core.experiment.schema import Experiment
 from mabe_core.experiment.sections import Section, sections
-from mabe_core.registry import Registry
+from mabe_core.registry import KINDS, Registry
 
 MOST_PROBLEMS = 20
 
@@ -59,6 +60,7 @@ class _Telling:
 
     def __init__(self, document: Document, registry: Registry) -> None:
         self._document = document
+        self._registry = registry
         self._sections = sections(document.tree, registry)
 
     def problems(self, error: BaseException) -> Iterator[Problem]:
@@ -97,13 +99,40 @@ class _Telling:
     def _unknown_key(self, path: ValuePath, key: str) -> Problem:
         section = self._section(path)
         valid = list(section.keys) if section else []
-        elsewhere = [other for other in self._sections if other is not section and key in other.keys]
         title = section.title if section else path_text(path)
-        if elsewhere and key != "name":
-            message = f"`{key}` is a key of {elsewhere[0].title}, not of {title}."
+        owner = self._owner(key, section, valid)
+        if owner is not None:
+            message = f"`{key}` is a key of {owner}, not of {title}."
         else:
-            message = f"there is no key `{key}` in {title}.{did_you_mean(key, valid)}"
+            message = f"there is no key `{key}` in {title}.{self._nearest_key(key, valid, section)}"
         return Problem(message, self._document.key_location((*path, key)), path_text((*path, key)))
+
+    def _owner(self, key: str, section: Section | None, valid: list[str]) -> str | None:
+        """Say which other section has the key, or which component that is not named here."""
+        if key == "name":
+            return None
+        owners = [other.title for other in self._sections if other is not section and key in other.keys]
+        if not owners and nearest(key, valid) is None:
+            specs = [offer.spec for offer in self._registry.usable()]
+            own = {spec.kind for spec in specs if section is not None and spec.config is section.config}
+            owners = [
+                f"{KINDS[spec.kind].label} {spec.name!r}, which this experiment does not name"
+                for spec in specs
+                if spec.kind not in own and any(each.name == key for each in attributes(spec.config))
+            ]
+        return owners[0] if owners else None
+
+    def _nearest_key(self, key: str, valid: list[str], section: Section | None) -> str:
+        """Suggest a key of this section, else one of another; where none is near, tell this one's keys."""
+        if section is not None and not section.path:
+            valid = [*valid, "extends"]
+        if nearest(key, valid) is None:
+            top_last = reversed(self._sections)
+            owners = {each: other for other in top_last for each in other.keys if each != "name"}
+            guess = nearest(key, owners)
+            if guess is not None:
+                return f" Did you mean '{guess}', a key of {owners[guess].title}?"
+        return did_you_mean(key, valid)
 
     def _section(self, path: ValuePath) -> Section | None:
         return next((section for section in self._sections if section.path == path), None)

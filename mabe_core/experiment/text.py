@@ -36,6 +36,12 @@ def tree_text(tree: Any) -> str:
     return text
 
 
+def inline_text(value: Any) -> str:
+    """Return a plain value as YAML on one line."""
+    text: str = yaml.dump(value, Dumper=_Dumper, default_flow_style=True, allow_unicode=True, width=1 << 20)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
 class _Dumper(yaml.SafeDumper):
     """Quotes whatever either version of YAML would take for something else than text."""
 

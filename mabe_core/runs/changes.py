@@ -22,12 +22,19 @@ def software_changes(before: Record, after: Record) -> list[str]:
         # the content of a local file is in the experiment's id; its name may change when it is copied
         if was is None or item.get("place") == was.get("place") == "file":
             continue
-        old = was["sources"] if isinstance(was["sources"], dict) else {}
-        new = item["sources"]
-        files = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+        files = other_sources(was, item)
         if files:
-            told.append(f"{item['kind']} {item['name']} has other source in {', '.join(files)}")
+            told.append(
+                f"{item['kind']} {item['name']} of {item.get('distribution')} has other source in "
+                f"{', '.join(files)}, but says version {item.get('version')} as before"
+            )
     return told
+
+
+def other_sources(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return which source files of a component differ, are new or are gone."""
+    old, new = (each["sources"] if isinstance(each["sources"], dict) else {} for each in (before, after))
+    return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
 
 
 def machine_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

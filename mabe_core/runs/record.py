@@ -177,13 +177,22 @@ def describe_components(offers: Iterable[Provided]) -> list[dict[str, Any]]:
 
 
 def source_hashes(origin: Origin) -> dict[str, str]:
-    """Return the SHA-256 of each Python file of a plugin, by its name within the plugin."""
+    """Return the SHA-256 of each Python file of a plugin, by its name within the plugin.
+
+    Of an installed plugin that is the whole package that its module stands in, whose other modules it may
+    import; of a built-in only what is its own.
+    """
     if origin.file is not None:
         return {origin.file.name: str(origin.sha256)}
-    spec = importlib.util.find_spec(origin.module)
+    whole = origin.module.partition(".")[0] if origin.place == "installed" else origin.module
+    spec = importlib.util.find_spec(whole)
+    if spec is None or spec.origin is None:  # a package without __init__.py may be several distributions'
+        spec = importlib.util.find_spec(origin.module)
     assert spec is not None
     assert spec.origin is not None, "the plugin was imported from a file"
     source = Path(spec.origin)
     folder = source.parent
     files = sorted(folder.rglob("*.py")) if spec.submodule_search_locations else [source]
-    return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    return {
+        file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files
+    }

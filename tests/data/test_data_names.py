@@ -21,6 +21,12 @@ def test_a_name_written_in_another_way_is_refused_with_the_one_way(tmp_path, nam
     assert DataAccess((tmp_path,)).find("rats/one") == tmp_path / "rats" / "one"
 
 
+def test_a_name_that_is_not_there_is_answered_with_the_nearest_that_is(tmp_path):
+    (tmp_path / "rat_dyad").mkdir()
+    with pytest.raises(UserError, match=r"found there: rat_dyad\)\. Did you mean 'rat_dyad'\?"):
+        DataAccess((tmp_path,)).find("rat_dyda")
+
+
 @pytest.mark.parametrize("name", ["", ".", "/etc", "a/../b"])
 def test_what_is_no_name_is_refused(tmp_path, name):
     with pytest.raises(UserError, match="data is named"):

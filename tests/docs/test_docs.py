@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate import PAGES, renew
+from docs.generate import FILES, PAGES, renew
 from mabe_core.discovery import load_plugins
 from mabe_core.experiment import read_document, read_text, resolve
 
@@ -18,6 +18,11 @@ ROOT = Path(__file__).parents[2]
 def test_generated_parts_are_up_to_date(page):
     text = page.read_text(encoding="utf-8")
     assert text == renew(text), f"{page.name} is out of date: run `make docs`"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_generated_files_are_up_to_date(file):
+    assert file.read_text(encoding="utf-8") == FILES[file](), f"{file.name} is out of date: run `make docs`"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

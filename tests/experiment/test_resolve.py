@@ -67,6 +67,19 @@ def test_a_default_is_typed_like_a_given_value(load: Callable[..., Experiment]) 
         ("sede: 3", "sede: there is no key `sede` in the experiment itself. Did you mean 'seed'?"),
         ("epochs: 3", "epochs: `epochs` is a key of training, not of the experiment itself."),
         (
+            "training: {order: 1}",
+            "training.order: `order` is a key of feature 'motion', which this experiment does not name, not of training.",
+        ),
+        (
+            "training: {bidirectoinal: 1}",
+            "training.bidirectoinal: there is no key `bidirectoinal` in training."
+            " Did you mean 'bidirectional', a key of model (gru)?",
+        ),
+        (
+            "extend: a.yaml",
+            "extend: there is no key `extend` in the experiment itself. Did you mean 'extends'?",
+        ),
+        (
             "training: {bidirectional: true}",
             "training.bidirectional: `bidirectional` is a key of model (gru), not of training.",
         ),

@@ -1,0 +1,73 @@
+"""`mabe diff`: how two experiments differ, all defaults filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mabe_core.cli import completing, options
+from mabe_core.discovery import load_plugins
+
+if TYPE_CHECKING:
+    from mabe_core.registry import Registry
+    from mabe_core.runs.comparison import Comparison, Difference, Side
+
+
+@click.command("diff")
+@click.argument("a", shell_complete=completing.run_ids_and_files)
+@click.argument("b", shell_complete=completing.run_ids_and_files)
+@options.plugin_files
+@options.runs_dir
+@options.as_json
+def command(a: str, b: str, plugin_files: tuple[Path, ...], runs_dir: Path, as_json: bool) -> int:
+    """Tell how B differs from A: experiment files, or ids of runs. Exit status 0: the same id; 1: not."""
+    from mabe_core.runs.comparison import compare
+
+    before = _side(a, runs_dir, lambda files: load_plugins((*files, *plugin_files)))[0]
+    after, registry = _side(b, runs_dir, lambda files: options.registry((*files, *plugin_files)))
+    compared = compare(before, after, registry)
+    if as_json:
+        options.say_json(_as_json(compared))
+    else:
+        from mabe_core.reports.comparison import print_comparison
+        from mabe_core.reports.console import console
+
+        print_comparison(console(), compared)
+    return 0 if compared.same_id else 1
+
+
+def _side(word: str, runs_dir: Path, load: Callable[[Sequence[Path]], Registry]) -> tuple[Side, Registry]:
+    """Return an experiment by its file or the beginning of a run's id, and the plugins it is read with."""
+    from mabe_core.experiment import read_document, resolve
+    from mabe_core.runs.comparison import side_of, side_of_run
+    from mabe_core.runs.directory import find_run
+
+    if Path(word).suffix in (".yaml", ".yml") or Path(word).exists():
+        document = read_document(word)
+        registry = load(document.plugin_files)
+        return side_of(word, resolve(document, registry), registry), registry
+    run = find_run(runs_dir, word)
+    document = read_document(run.experiment)
+    return side_of_run(run, document), load(document.plugin_files)
+
+
+def _as_json(compared: Comparison) -> dict[str, Any]:
+    before, after = compared.before, compared.after
+    return {
+        "a": {"name": before.name, "id": before.id},
+        "b": {"name": after.name, "id": after.id},
+        "same_id": compared.same_id,
+        "settings": [_difference(each) for each in compared.settings],
+        "components": [_difference(each) for each in compared.components],
+        "files": [
+            {"name": file.name, "diff": file.diff(f"{before.name}/{file.name}", f"{after.name}/{file.name}")}
+            for file in compared.files
+        ],
+    }
+
+
+def _difference(each: Difference) -> dict[str, Any]:
+    return {"what": each.what, "a": each.before, "b": each.after, "in_id": each.in_id}
