@@ -7,6 +7,7 @@ The only file that imports modal. `mabe-run FILE --cloud` uses it, and so does M
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import math
@@ -130,7 +131,10 @@ def connect() -> ModalAccount:
     url = modal.config.config["server_url"]
     _within(deadline, f"no answer from {url}: is there a network?", lambda: _reach(url, deadline))
     with _told():
-        _within(deadline, f"{url} does not answer as Modal does: is there a network?", _hello)
+        try:
+            asyncio.run(_hello(deadline))
+        except TimeoutError:
+            raise CloudError(f"{url} does not answer as Modal does: is there a network?") from None
     return ModalAccount()
 
 
@@ -143,12 +147,14 @@ def _reach(url: str, deadline: float) -> None:
         raise CloudError(f"{url} cannot be reached ({error}): is there a network?") from error
 
 
-def _hello() -> None:
-    modal.Client.from_env().hello()
+async def _hello(deadline: float) -> None:
+    client = await modal.Client.from_env.aio()
+    answer = client.hello.aio()  # type: ignore[no-untyped-call]
+    await asyncio.wait_for(answer, max(deadline - time.monotonic(), 0.1))
 
 
 def _within(deadline: float, message: str, act: Callable[[], None]) -> None:
-    """Do something in a thread of its own, since neither name look-up nor Modal's client knows a deadline."""
+    """Do something in a thread of its own, since looking up a name knows no deadline."""
     raised: list[BaseException] = []
 
     def run() -> None:

@@ -22,6 +22,7 @@ import click
 from mabe_core.cli import COMMANDS, group
 from mabe_core.configs.fields import describe
 from mabe_core.discovery import load_plugins
+from mabe_core.experiment.cloud import Cloud
 from mabe_core.experiment.example import example
 from mabe_core.experiment.json_schema import FILE as SCHEMA_FILE
 from mabe_core.experiment.json_schema import schema_text
@@ -81,23 +82,21 @@ def shown_example() -> str:
     return f"```yaml\n{example(found.find('model', 'transformer').spec, found)}```\n"
 
 
+def fields(config: type) -> str:
+    """Return the fields of one section of an experiment file."""
+    rows = []
+    for field in describe(config):
+        default = "required" if field.default is attrs.NOTHING else f"`{json.dumps(field.default)}`"
+        limits = f" ({', '.join(map(str, field.limits))})" if field.limits else ""
+        part_of_id = "yes" if field.identity else "no"
+        rows.append([f"`{field.name}`", field.type + limits, default, part_of_id, field.help])
+    return table(["key", "type", "default", "in the id", "what it says"], rows)
+
+
 def sections() -> str:
     """Return the fields of each section of an experiment file."""
-    parts = []
-    for title, config in (
-        ("top level", Experiment),
-        ("data", Data),
-        ("training", Training),
-        ("checkpoint", Checkpoint),
-    ):
-        rows = []
-        for field in describe(config):
-            default = "required" if field.default is attrs.NOTHING else f"`{json.dumps(field.default)}`"
-            limits = f" ({', '.join(map(str, field.limits))})" if field.limits else ""
-            part_of_id = "yes" if field.identity else "no"
-            rows.append([f"`{field.name}`", field.type + limits, default, part_of_id, field.help])
-        parts.append(f"### {title}\n\n{table(['key', 'type', 'default', 'in the id', 'what it says'], rows)}")
-    return "\n".join(parts)
+    titles = {"top level": Experiment, "data": Data, "training": Training, "checkpoint": Checkpoint}
+    return "\n".join(f"### {title}\n\n{fields(config)}" for title, config in titles.items())
 
 
 def synthetic_scores() -> str:
@@ -139,6 +138,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "components": components,
     "kinds": kinds,
     "sections": sections,
+    "cloud-settings": lambda: fields(Cloud),
     "example": shown_example,
     "synthetic-scores": synthetic_scores,
     "overhead": overhead,

@@ -130,7 +130,16 @@ def weights(run: Path) -> bytes:
 def trained_here(experiment: Path, runs: Path, *words: object) -> Path:
     """Train an experiment on this machine; return its run directory."""
     done = subprocess.run(
-        [sys.executable, "-m", "mabe_core.cli", "run", str(experiment), "--runs-dir", str(runs), *map(str, words)],
+        [
+            sys.executable,
+            "-m",
+            "mabe_core.cli",
+            "run",
+            str(experiment),
+            "--runs-dir",
+            str(runs),
+            *map(str, words),
+        ],
         capture_output=True,
         text=True,
         env=dict(os.environ),

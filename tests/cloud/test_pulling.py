@@ -37,7 +37,7 @@ class FolderFiles:
         file = self.folder / path
         return file.read_bytes() if file.exists() else None
 
-    def download(self, path, file, progress) -> None:  # noqa: ANN001
+    def download(self, path, file, progress) -> None:
         content = (self.folder / path).read_bytes()
         self.downloaded.append(path.removeprefix(f"runs/{RUN}/"))
         if path.removeprefix(f"runs/{RUN}/") in self.broken:
@@ -46,7 +46,7 @@ class FolderFiles:
         file.write(content)
         progress(len(content))
 
-    def upload(self, files, *, replace: bool) -> None:  # noqa: ANN001
+    def upload(self, files, *, replace: bool) -> None:
         raise NotImplementedError
 
 
@@ -79,7 +79,10 @@ def write(files: FolderFiles, contents: dict[str, bytes], **extra: dict[str, obj
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     listed = {
-        str(path.relative_to(run)): {"size": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        str(path.relative_to(run)): {
+            "size": path.stat().st_size,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
         for path in run.rglob("*")
         if path.is_file() and path.name != "manifest.json"
     }
@@ -91,12 +94,20 @@ def brought(runs: Path) -> set[str]:
 
 
 def test_best_and_last_are_brought_or_what_is_named(volume: FolderFiles, tmp_path: Path) -> None:
-    for wanted, steps in [(("best",), ["11"]), (("last",), ["22"]), (("epoch-1",), ["11"]), (("step-22",), ["22"]), (("all",), ["11", "22"])]:
+    for wanted, steps in [
+        (("best",), ["11"]),
+        (("last",), ["22"]),
+        (("epoch-1",), ["11"]),
+        (("step-22",), ["22"]),
+        (("all",), ["11", "22"]),
+    ]:
         runs = tmp_path / wanted[0]
         pulled = pull(volume, RUN, runs, wanted, force=False, told=UNTOLD)
 
         assert [name[-2:] for name in pulled.checkpoints] == steps
-        assert {name.split("/")[1][-2:] for name in brought(runs) if name.startswith("checkpoints/")} == set(steps)
+        assert {name.split("/")[1][-2:] for name in brought(runs) if name.startswith("checkpoints/")} == set(
+            steps
+        )
         assert {"experiment.yaml", "record.json", "metrics.jsonl"} <= brought(runs)
 
 
@@ -131,8 +142,12 @@ def test_nothing_is_in_place_before_all_of_it_came(volume: FolderFiles, tmp_path
     assert not (tmp_path / "runs" / RUN).exists()
 
 
-@pytest.mark.parametrize("name", ["record.json", "checkpoints/step-00000011/model.safetensors", "metrics.jsonl"])
-def test_a_flipped_byte_is_found(volume: FolderFiles, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "name", ["record.json", "checkpoints/step-00000011/model.safetensors", "metrics.jsonl"]
+)
+def test_a_flipped_byte_is_found(
+    volume: FolderFiles, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("mabe_core.cloud.pulling.PAUSE", 0.0)
     file = volume.folder / "runs" / RUN / name
     content = bytearray(file.read_bytes())
@@ -177,7 +192,18 @@ def test_what_was_changed_here_is_not_overwritten_unasked(volume: FolderFiles, t
     assert mine.read_text() != "mine"
 
 
-@pytest.mark.parametrize("name", ["../../outside", "/etc/passwd", "plugins/../../x.py", "plugins/.hidden.py", "checkpoints/step-1/evil.sh", "C:\\x", ".lock"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../outside",
+        "/etc/passwd",
+        "plugins/../../x.py",
+        "plugins/.hidden.py",
+        "checkpoints/step-1/evil.sh",
+        "C:\\x",
+        ".lock",
+    ],
+)
 def test_only_what_belongs_to_a_run_is_brought(volume: FolderFiles, tmp_path: Path, name: str) -> None:
     write(volume, {}, **{name: {"size": 1, "sha256": "0" * 64}})
 
@@ -200,7 +226,9 @@ def test_a_server_that_dies_half_way_is_no_harm(
         server.wait_for(lambda: len(list(stage.rglob("*.safetensors"))) >= 1, 60)
         server.kill_server()
         told, _ = pulling.communicate(timeout=120)
-        before = {path: path.stat().st_ino for path in stage.rglob("*") if path.is_file() and path.suffix != ".part"}
+        before = {
+            path: path.stat().st_ino for path in stage.rglob("*") if path.is_file() and path.suffix != ".part"
+        }
         server.restart()
         pulled = client("pull", run_id, "--checkpoint", "all")
 
@@ -209,23 +237,49 @@ def test_a_server_that_dies_half_way_is_no_harm(
         assert not (client.runs / run_id / "record.json").exists() or pulled.code == 0
         assert pulled.code == 0, pulled.err
         assert client("run", "--resume", run_id).code == 0
-        kept = [path for path in before if (client.runs / run_id / path.relative_to(stage)).stat().st_ino == before[path]]
+        kept = [
+            path
+            for path in before
+            if (client.runs / run_id / path.relative_to(stage)).stat().st_ino == before[path]
+        ]
         assert kept, "nothing of the first pull was used"
 
 
-def test_a_large_checkpoint_comes_at_no_less_than_half_the_speed_of_modals_own(client: Client, experiment: Path, tmp_path: Path) -> None:
+def test_a_large_checkpoint_comes_at_no_less_than_half_the_speed_of_modals_own(
+    client: Client, experiment: Path, tmp_path: Path
+) -> None:
     """200 MB, the better of three each, in turn; the pull hashes and flushes what it brings."""
     client.run_cloud(experiment)
     (run_id,) = client.rows()
     grown = tmp_path / "grown.py"
     grown.write_text(GROW)
-    done = subprocess.run([sys.executable, str(grown), client.volume, run_id], env=client.environment(), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(grown), client.volume, run_id],
+        env=client.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     name = f"runs/{run_id}/checkpoints/step-00000044/model.safetensors"
     theirs, ours = [], []
     for number in range(3):
         began = time.monotonic()
-        subprocess.run([sys.executable, "-m", "modal", "volume", "get", client.volume, name, str(tmp_path / f"got{number}")], env=client.environment(), check=True, capture_output=True)
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "modal",
+                "volume",
+                "get",
+                client.volume,
+                name,
+                str(tmp_path / f"got{number}"),
+            ],
+            env=client.environment(),
+            check=True,
+            capture_output=True,
+        )
         theirs.append(time.monotonic() - began)
         began = time.monotonic()
         pulled = client("pull", run_id, "--checkpoint", "last", "--to", tmp_path / f"to{number}")
@@ -233,7 +287,9 @@ def test_a_large_checkpoint_comes_at_no_less_than_half_the_speed_of_modals_own(c
         assert pulled.code == 0, pulled.err
     print(f"modal volume get {min(theirs):.2f} s, mabe pull {min(ours):.2f} s")
 
-    assert (tmp_path / "to0" / run_id / "checkpoints/step-00000044/model.safetensors").stat().st_size == 200_000_000
+    assert (
+        tmp_path / "to0" / run_id / "checkpoints/step-00000044/model.safetensors"
+    ).stat().st_size == 200_000_000
     assert min(ours) < 2 * min(theirs)
 
 

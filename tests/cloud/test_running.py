@@ -116,7 +116,9 @@ def test_ctrl_c_detaches_and_says_how_to_go_on(client: Client, longer: Path) -> 
     assert client.rows()[run_id]["state"] == "running"
 
 
-def test_running_the_same_file_again_attaches_or_says_that_it_is_finished(client: Client, longer: Path) -> None:
+def test_running_the_same_file_again_attaches_or_says_that_it_is_finished(
+    client: Client, longer: Path
+) -> None:
     client.run_cloud(longer, "--detach")
     attached = client.run_cloud(longer)
     again = client.run_cloud(longer)
@@ -199,10 +201,21 @@ def test_modal_run_runs_it_too(client: Client, experiment: Path) -> None:
     import subprocess
     import sys
 
-    file = experiment.read_text().replace("cloud: {gpu: none}", f"cloud: {{gpu: none, volume: {client.volume}}}")
+    file = experiment.read_text().replace(
+        "cloud: {gpu: none}", f"cloud: {{gpu: none, volume: {client.volume}}}"
+    )
     experiment.write_text(file)
     done = subprocess.run(
-        [sys.executable, "-m", "modal", "run", "--detach", "modal_runner.py", "--experiment", str(experiment)],
+        [
+            sys.executable,
+            "-m",
+            "modal",
+            "run",
+            "--detach",
+            "modal_runner.py",
+            "--experiment",
+            str(experiment),
+        ],
         capture_output=True,
         text=True,
         env=client.environment(),
