@@ -42,11 +42,11 @@ class GuidedTraining:
         self._margin = min(max(limit / 10, MARGIN[0]), MARGIN[1])
         self._stop = StopRequest(time.monotonic() + limit - attempts.seconds - self._margin)
         self._log = RunLog(opened)
-        self._tell = together(ProgressDisplay(console()), self._log)
         progress = Progress(request.token, attempts.number)
         self._reporter = Reporter(
             claims, claim, progress, self._stop, lambda message: self._tell(Warned(message))
         )
+        self._tell = together(ProgressDisplay(console()), self._log, self._reporter)
 
     def run(self) -> tuple[Ending, Outcome]:
         """Train; return how it ended.
@@ -109,7 +109,6 @@ class GuidedTraining:
 
     def _observe(self, event: Event) -> None:
         self._tell(event)
-        self._reporter(event)
         if isinstance(event, Began | Saved):
             try:
                 self._publish()

@@ -14,7 +14,7 @@ scorer,m,m,m,m,m,m
 bodyparts,nose,nose,nose,tail,tail,tail
 coords,x,y,likelihood,x,y,likelihood
 """
-ANNOTATION = "Time\tSubject\tBehavior\tStatus\n"
+ANNOTATION = "Time\tMedia file path\tTotal length\tFPS\tSubject\tBehavior\tBehavioral category\tComment\tStatus\n"
 
 
 @pytest.fixture
@@ -28,16 +28,10 @@ def folder(tmp_path: Path) -> Path:
             for frame in range(600)
         ]
         (made / f"day{number}.csv").write_text(RECORDING + "\n".join(rows) + "\n")
-        bouts = [
-            f"{second}.0\tmouse\twalk\t{status}"
-            for second in range(0, 18, 2)
-            for status in ("START", "STOP")
-            if status == "START"
+        lines = [
+            f"{second}.0\tday.mp4\t20.0\t30\tmouse\twalk\t\t\t{'STOP' if second % 2 else 'START'}"
+            for second in range(18)
         ]
-        lines = []
-        for bout in bouts:
-            second = float(bout.split("\t")[0])
-            lines += [f"{second}\tmouse\twalk\tSTART", f"{second + 1}\tmouse\twalk\tSTOP"]
         (made / f"day{number}.tsv").write_text(ANNOTATION + "\n".join(lines) + "\n")
     (made / ".hidden").write_text("not data")
     return made
@@ -118,7 +112,7 @@ def test_what_is_no_name_for_data_is_refused(client: Client, folder: Path, name:
 
 
 def test_a_push_that_broke_off_sends_the_rest(client: Client, folder: Path) -> None:
-    client.server.refuse("VolumePutFiles2", "INTERNAL", times=1)
+    client.server.refuse("VolumePutFiles2", "ABORTED", times=1)
     broken = client("data", "push", folder)
     client.server.clear_faults()
     whole = client("data", "push", folder)
