@@ -60,8 +60,10 @@ class GuidedTraining:
             return self._failed(f"it crashed {crashes} times, and cloud.retries is {allowed}")
         if self._left <= self._margin:
             return self._out_of_time()
+        if self._opened.aside is None:
+            self._commit()  # so that this attempt counts, whatever becomes of it
         for note in self._opened.notes:
-            self._observe(Warned(note))
+            self._tell(Warned(note))
         try:
             with self._reporter.working():
                 train(self._opened, self._observe, self._stop)
@@ -110,11 +112,14 @@ class GuidedTraining:
     def _observe(self, event: Event) -> None:
         self._tell(event)
         if isinstance(event, Began | Saved):
-            try:
-                self._publish()
-            except Exception as error:  # noqa: BLE001 - the next checkpoint is committed with this one
-                told = f"{type(error).__name__}: {error}"
-                self._tell(Warned(f"the volume could not be committed ({told}); training goes on"))
+            self._commit()
+
+    def _commit(self) -> None:
+        try:
+            self._publish()
+        except Exception as error:  # noqa: BLE001 - the next checkpoint is committed with this one
+            told = f"{type(error).__name__}: {error}"
+            self._tell(Warned(f"the volume could not be committed ({told}); training goes on"))
 
 
 def _of_the_machine(error: Exception) -> bool:

@@ -62,7 +62,6 @@ def run_request(request: CloudRequest, container: Container) -> Outcome:
 
     ended: Ending = "failed"
     try:
-        publish()  # an attempt counts from its first moment
         opened = _open(request, container, fresh=request.fresh and attempts.first_of_submission)
         if opened.aside is not None:
             attempts.begin_anew()

@@ -49,6 +49,7 @@ data:
     fps: 30.0
     classes: [rest, walk]
     background: rest
+    subjects: {mouse: individual1}
   split: {name: recordings}
   features: [normalize, interpolate]
   sequence_length: 16
