@@ -112,13 +112,34 @@ def experiment(tmp_path: Path) -> Path:
     return file
 
 
+def of_steps(folder: Path, name: str, windows: int) -> Path:
+    """Return an experiment of 12 epochs, a checkpoint after each, so that there is time to disturb it."""
+    file = folder / f"{name}.yaml"
+    text = TINY.replace("epochs: 4", "epochs: 12").replace(
+        "windows_per_epoch: 84", f"windows_per_epoch: {windows}"
+    )
+    file.write_text(text.replace("name: tiny\n", f"name: {name}\n", 1) + "threads: 1\ncloud: {gpu: none}\n")
+    return file
+
+
 @pytest.fixture
 def longer(tmp_path: Path) -> Path:
-    """Return an experiment of some seconds and many checkpoints, so that there is time to disturb it."""
-    file = tmp_path / "longer.yaml"
-    text = TINY.replace("epochs: 4", "epochs: 12").replace("windows_per_epoch: 84", "windows_per_epoch: 2400")
-    file.write_text(text.replace("name: tiny\n", "name: longer\n", 1) + "threads: 1\ncloud: {gpu: none}\n")
-    return file
+    """Return an experiment that trains for some seconds: 1,800 steps."""
+    return of_steps(tmp_path, "longer", 1200)
+
+
+@pytest.fixture
+def longest(tmp_path: Path) -> Path:
+    """Return an experiment that trains twice as long, to be disturbed many times."""
+    return of_steps(tmp_path, "longest", 2400)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return the run directories of the longer and the longest experiment, trained on this machine."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    files = (of_steps(folder, "longer", 1200), of_steps(folder, "longest", 2400))
+    return {file.stem: trained_here(file, folder / "runs" / file.stem) for file in files}
 
 
 def weights(run: Path) -> bytes:

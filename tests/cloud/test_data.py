@@ -14,7 +14,9 @@ scorer,m,m,m,m,m,m
 bodyparts,nose,nose,nose,tail,tail,tail
 coords,x,y,likelihood,x,y,likelihood
 """
-ANNOTATION = "Time\tMedia file path\tTotal length\tFPS\tSubject\tBehavior\tBehavioral category\tComment\tStatus\n"
+ANNOTATION = (
+    "Time\tMedia file path\tTotal length\tFPS\tSubject\tBehavior\tBehavioral category\tComment\tStatus\n"
+)
 
 
 @pytest.fixture

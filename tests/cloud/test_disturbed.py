@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud.conftest import Client, trained_here, weights
+from tests.cloud.conftest import Client, weights
 from tests.modal_server.running import LoopbackServer
 
 
@@ -37,9 +37,10 @@ def last_checkpoint(client: Client, run_id: str) -> int:
 def test_preempted_three_times_and_killed_twice_it_ends_with_the_same_weights(
     client_of: Callable[..., Client],
     shared_server: LoopbackServer,
-    longer: Path,
+    longest: Path,
     publishing: bool,
     request: pytest.FixtureRequest,
+    undisturbed: dict[str, Path],
 ) -> None:
     server = request.getfixturevalue("publishing_server") if publishing else shared_server
     client = client_of(server)
@@ -49,7 +50,7 @@ def test_preempted_three_times_and_killed_twice_it_ends_with_the_same_weights(
     disturb = [server.preempt] * 3 + [server.kill] * 2
     chance.shuffle(disturb)
 
-    assert client.run_cloud(longer, "--detach").code == 0
+    assert client.run_cloud(longest, "--detach").code == 0
     (run_id,) = client.rows()
     announced, done = 0, set()
     for act in disturb:
@@ -73,9 +74,8 @@ def test_preempted_three_times_and_killed_twice_it_ends_with_the_same_weights(
     assert 4 <= len(ended) <= 6
     assert ended.count("preempted") <= 3
     assert ended.count("") <= 2
-    local = trained_here(longer, client.folder / "local")
-    assert weights(client.runs / run_id) == weights(local)
-    assert _losses(client.runs / run_id) == _losses(local)
+    assert weights(client.runs / run_id) == weights(undisturbed["longest"])
+    assert _losses(client.runs / run_id) == _losses(undisturbed["longest"])
 
 
 def _at_work(server: LoopbackServer, done: set[str]) -> str | None:
@@ -93,7 +93,9 @@ def _losses(run: Path) -> list[tuple[int, float]]:
     return [(line["epoch"], line["train_loss"]) for line in lines]
 
 
-def test_a_run_longer_than_one_attempt_goes_on_in_the_next(client: Client, longer: Path) -> None:
+def test_a_run_longer_than_one_attempt_goes_on_in_the_next(
+    client: Client, longer: Path, undisturbed: dict[str, Path]
+) -> None:
     ran = client.run_cloud(longer, "--timeout=8s", "--set", "cloud.max_total=3min")
 
     (row,) = client.rows().values()
@@ -102,7 +104,7 @@ def test_a_run_longer_than_one_attempt_goes_on_in_the_next(client: Client, longe
     assert ended[-1] == "finished"
     assert set(ended[:-1]) == {"time limit"}
     client("pull", row["id"])
-    assert weights(client.runs / row["id"]) == weights(trained_here(longer, client.folder / "local"))
+    assert weights(client.runs / row["id"]) == weights(undisturbed["longer"])
 
 
 def test_a_run_that_uses_up_its_time_says_so_and_can_go_on(client: Client, longer: Path) -> None:
@@ -136,7 +138,9 @@ def test_a_container_that_crashes_too_often_is_given_up(client: Client, longer: 
     assert client.run_cloud(longer).code == 0
 
 
-def test_a_refused_commit_is_told_and_the_next_one_makes_up_for_it(client: Client, longer: Path) -> None:
+def test_a_refused_commit_is_told_and_the_next_one_makes_up_for_it(
+    client: Client, longer: Path, undisturbed: dict[str, Path]
+) -> None:
     client.server.refuse("VolumeCommit", "ABORTED", times=2)
     ran = client.run_cloud(longer)
     client("pull", next(iter(client.rows())))
@@ -144,7 +148,7 @@ def test_a_refused_commit_is_told_and_the_next_one_makes_up_for_it(client: Clien
     assert ran.code == 0, ran.err
     assert "could not be committed" in ran.out
     (run_id,) = client.rows()
-    assert weights(client.runs / run_id) == weights(trained_here(longer, client.folder / "local"))
+    assert weights(client.runs / run_id) == weights(undisturbed["longer"])
 
 
 def test_a_lost_connection_does_no_harm(client: Client, longer: Path) -> None:

@@ -61,7 +61,10 @@ def test_a_pulled_run_is_like_one_that_was_trained_here(client: Client, experime
 
 
 def test_a_detached_run_is_watched_and_pulled_from_elsewhere(
-    shared_server: LoopbackServer, client_of: Callable[..., Client], longer: Path
+    shared_server: LoopbackServer,
+    client_of: Callable[..., Client],
+    longer: Path,
+    undisturbed: dict[str, Path],
 ) -> None:
     here, elsewhere = client_of(shared_server), client_of(shared_server, "elsewhere")
 
@@ -80,7 +83,7 @@ def test_a_detached_run_is_watched_and_pulled_from_elsewhere(
     for told in (attached.out, followed, afterwards.out):
         assert re.findall(r"epoch +(\d+)/12", told)[-1] == "12"
     assert pulled.code == 0, pulled.err
-    assert weights(elsewhere.runs / run_id) == weights(trained_here(longer, elsewhere.folder / "local"))
+    assert weights(elsewhere.runs / run_id) == weights(undisturbed["longer"])
 
 
 def test_a_client_that_is_gone_does_not_stop_the_run(client: Client, longer: Path) -> None:
@@ -131,7 +134,10 @@ def test_running_the_same_file_again_attaches_or_says_that_it_is_finished(
 
 
 def test_two_clients_at_once_make_one_run(
-    shared_server: LoopbackServer, client_of: Callable[..., Client], longer: Path
+    shared_server: LoopbackServer,
+    client_of: Callable[..., Client],
+    longer: Path,
+    undisturbed: dict[str, Path],
 ) -> None:
     clients = [client_of(shared_server), client_of(shared_server, "elsewhere")]
     calls_before = len(shared_server.calls())
@@ -145,10 +151,12 @@ def test_two_clients_at_once_make_one_run(
     (row,) = clients[0].rows().values()
     assert (row["state"], row["attempts"], row["epoch"]) == ("finished", 1, 12)
     assert clients[1]("pull", row["id"], "--checkpoint", "all").code == 0
-    assert weights(clients[1].runs / row["id"]) == weights(trained_here(longer, clients[0].folder / "local"))
+    assert weights(clients[1].runs / row["id"]) == weights(undisturbed["longer"])
 
 
-def test_a_stopped_run_has_saved_and_goes_on_with_the_same_command(client: Client, longer: Path) -> None:
+def test_a_stopped_run_has_saved_and_goes_on_with_the_same_command(
+    client: Client, longer: Path, undisturbed: dict[str, Path]
+) -> None:
     watching = client.start_cloud(longer)
     assert watching.stdout is not None
     for line in watching.stdout:
@@ -167,7 +175,7 @@ def test_a_stopped_run_has_saved_and_goes_on_with_the_same_command(client: Clien
     assert 0 < between["step"] < 3600
     assert resumed.code == 0, resumed.err
     assert "going on from step" in resumed.out
-    assert weights(client.runs / run_id) == weights(trained_here(longer, client.folder / "local"))
+    assert weights(client.runs / run_id) == weights(undisturbed["longer"])
 
 
 def test_what_waits_for_a_gpu_is_cancelled_at_once(client: Client, experiment: Path) -> None:
