@@ -94,6 +94,9 @@ def test_an_installed_plugin_is_found_with_its_distribution(site):
         (("def build(config, data):", "def build(config, data:"), r"plug.py:9: SyntaxError"),
         (("return [", "return 1 / 0 or ["), r"plug.py:14: ZeroDivisionError"),
         (("def mabe_models()", "def mabe_models(wrong)"), r"wrong"),
+        (("def build(config, data)", "def build(config, data, extra)"), r"plug.py:9: build of model 'mine' is called with \(config, DataShape\): missing a required argument: 'extra'"),
+        (("def build(config, data)", "def build(config)"), r"plug.py:9: build of model 'mine' is called with \(config, DataShape\): too many positional arguments"),
+        (("build=build)", "build=None)"), r"plug.py:12: build of model 'mine' must be a function, not None"),
         (("@hookimpl\ndef mabe_models():\n", "def other():\n"), r"implements no hook; hooks: mabe_models, "),
     ],
 )  # fmt: skip
