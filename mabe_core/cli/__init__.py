@@ -16,6 +16,7 @@ COMMANDS = {
     "list": "list the components that experiments can name",
     "show": "show what a component can be told",
     "runs": "list the experiments that were run here",
+    "init": "begin a folder of experiments",
     "plugin": "write a plugin to start from, or check one",
 }
 

@@ -12,6 +12,7 @@ import click
 
 from mabe_core.cli import options
 from mabe_core.errors import Problem, UserError
+from mabe_core.registry import KINDS, kind_named
 
 if TYPE_CHECKING:
     from mabe_core.testing import Finding
@@ -22,6 +23,35 @@ COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow", "warned": "y
 @click.group("plugin")
 def command() -> None:
     """Write a plugin to start from, or check one."""
+
+
+@command.command("new")
+@click.argument("name")
+@click.option(
+    "--kind",
+    default="model",
+    show_default=True,
+    metavar="KIND",
+    help="what it is to offer: " + ", ".join(KINDS),
+)
+@click.option("--package", is_flag=True, help="write an installable package, not one file")
+def new(name: str, kind: str, package: bool) -> None:
+    """Write a plugin that offers a component NAME, and an experiment that uses it, into this folder.
+
+    Both run as they are; nothing that exists is written over.
+    """
+    from mabe_core.scaffold import new_plugin, write_all
+
+    plugin = new_plugin(name, kind_named(kind).name, package=package)
+    registry = options.registry()
+    if name in registry.names(kind):
+        taken = registry.find(kind, name).origin
+        raise UserError(
+            f"{kind_named(kind).label} {name!r} is there already, from {taken}: name it otherwise"
+        )
+    for file in write_all(Path(), plugin.files):
+        click.echo(f"wrote {file}")
+    click.echo("\nnext:\n" + "\n".join(f"  {line}" for line in plugin.commands))
 
 
 @command.command("check")

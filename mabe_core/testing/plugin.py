@@ -34,7 +34,7 @@ def check_plugin(
     target: str | Path,
     *,
     settings: Settings | None = None,
-    samples: Sequence[Path] = (),
+    samples: Sequence[str | Path] = (),
     access: DataAccess = NO_DATA,
     stored: StoredValues | None = None,
 ) -> list[Finding]:
@@ -79,7 +79,7 @@ def check_component(
     settings: Mapping[str, Any] | None = None,
     *,
     registry: Registry,
-    samples: Sequence[Path] = (),
+    samples: Sequence[str | Path] = (),
     access: DataAccess = NO_DATA,
     stored: StoredValues | None = None,
 ) -> list[Finding]:
@@ -103,7 +103,7 @@ def check_component(
     except UserError as error:
         where = place(spec.config)
         return [*findings, Finding(about, "settings are valid", "failed", str(error), where)]
-    subject = Subject(component, tuple(samples), access)
+    subject = Subject(component, tuple(map(Path, samples)), access)
     suite = SUITES[spec.kind]
     findings += run(about, suite, subject)
     if stored is not None and all(finding.status != "failed" for finding in findings):
