@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,12 @@ def test_the_package_is_found_once_it_is_installed_and_its_experiment_uses_all_t
         ("metric", "kappa"),
     }
     assert all("torch_tcn.py" in each["sources"] for each in ours)
+
+
+def test_the_packages_own_tests_pass(example_site):
+    own = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", EXAMPLES / "mabe_tcn" / "tests"]
+    done = subprocess.run(own, cwd=example_site, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_the_package_is_unknown_where_it_is_not_installed(mabe):
