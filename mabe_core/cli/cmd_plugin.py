@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from mabe_core.cli import options
+from mabe_core.cli import SuggestingGroup, options
 from mabe_core.errors import Problem, UserError
 from mabe_core.registry import KINDS, kind_named
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow", "warned": "yellow"}
 
 
-@click.group("plugin")
+@click.group("plugin", cls=SuggestingGroup)
 def command() -> None:
     """Write a plugin to start from, or check one."""
 

@@ -134,6 +134,7 @@ FEATURES = [
     ("context is declared", "not -1", call("return it", context=-1)),
     ("context is honoured", "looks further than `context` says", call("return attrs.evolve(it, points=it.points - it.points.roll(1, -4))")),
     ("context is honoured", "it looks further", call("return attrs.evolve(it, points=it.points / 2 + 0 * it.points.cumsum(-4))").replace("0 *", "1e-3 *")),
+    ("context is honoured", "at a recording's ends", call("step = torch.zeros_like(it.points); step[..., 1:, :, :, :] = it.points.diff(dim=-4); return m.Pose(it.points, {**it.columns, 'step': step.flatten(-3)})", context=1)),
     ("shapes and dtypes", "(80, 2, 3, 2) become (79, 2, 3, 2)", call("return attrs.evolve(it, points=it.points[1:])")),
     ("shapes and dtypes", "torch.float64 for points of torch.float32", call("return attrs.evolve(it, points=it.points.double())")),
     ("shapes and dtypes", "column speed is (80, 2, 3, 2)", call("return m.Pose(it.points, {'speed': it.points})")),
@@ -155,6 +156,7 @@ LOSSES = [
     ("one finite number", "nan", loss("return -(right * known).mean() / 0 * 0")),
     ("differentiable", "no gradient reaches", loss("return (-right * known).mean() * 0")),
     ("unlabelled frames do not matter", "unlabelled", loss("return -right.mean()")),
+    ("unlabelled frames do not matter", "the loss changes with", loss("return -(right * known).mean() - right.detach().mean()")),
     ("right is less than wrong", "right scores cost", loss("return (right * known).mean()")),
 ]  # fmt: skip
 
