@@ -207,6 +207,19 @@ def test_a_file_is_compiled_without_the_flags_of_the_module_that_loads_it(tmp_pa
     assert load_plugins([plugin(tmp_path, evaluated)]).find("model", "mine")
 
 
+def test_a_file_named_by_a_relative_path_is_blamed_by_that_path(mabe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plugin(tmp_path, GOOD.replace("raise AssertionError", "raise RuntimeError('boom')"))
+    (tmp_path / "x.yaml").write_text(
+        "name: x\nplugins: [plug.py]\nmodel: mine\n"
+        "data: {dataset: {name: synthetic, train_recordings: 1, validation_recordings: 1, seconds: 60.0}, "
+        "features: [normalize, interpolate]}\n"
+    )
+    outcome = mabe("run", "x.yaml")
+    assert outcome.code == 2
+    assert "model mine raised RuntimeError: boom (plug.py:10)" in outcome.err
+
+
 def test_every_kind_has_a_hook_and_the_list_names_what_is_promised(mabe):
     assert set(KINDS) >= {"model", "positional_encoding", "dataset", "pose_reader", "label_reader", "split"}
     assert set(KINDS) >= {"feature", "augmentation", "loss", "optimizer", "scheduler", "metric"}

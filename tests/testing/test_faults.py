@@ -259,6 +259,11 @@ def test_what_an_author_did_wrong_is_a_finding_with_its_line(tmp_path, change, c
     assert line in (None, failed[check].location.line)
 
 
+def test_what_follows_from_one_fault_is_not_told_as_another(tmp_path):
+    file = write(tmp_path, "model", module("return torch.nn.functional.dropout(self.fc(inputs), 0.5)"))
+    assert [each.check for each in check_plugin(file) if each.status == "failed"] == ["evaluation repeats"]
+
+
 def test_a_name_that_is_taken_is_told(tmp_path):
     file = plugin(tmp_path, ('name="broken"', 'name="cosine"'))
     failed = [each for each in check_plugin(file) if each.status == "failed"]

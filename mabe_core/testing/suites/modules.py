@@ -96,10 +96,22 @@ def gradients_reach_every_parameter(case: ModuleCase) -> str | None:
     return f"{len(wanted)} parameters"
 
 
+def _repeats(case: ModuleCase, module: nn.Module) -> bool:
+    return torch.equal(case.scored(module), case.scored(module))
+
+
+def _steady(case: ModuleCase) -> nn.Module:
+    """Return it built, for checks that compare outputs."""
+    module = case.built()
+    if not _repeats(case, module):
+        raise NotAsked("its output in evaluation is another each time")
+    return module
+
+
 def evaluation_repeats(case: ModuleCase) -> None:
     """The same input gives the same output in evaluation: dropout is off."""
     module = case.built()
-    if not torch.equal(case.scored(module), case.scored(module)):
+    if not _repeats(case, module):
         raise Fault(
             "in evaluation, the same input gives another output each time: is dropout told `training`?"
         )
@@ -107,7 +119,7 @@ def evaluation_repeats(case: ModuleCase) -> None:
 
 def each_window_by_itself(case: ModuleCase) -> None:
     """A window's output does not depend on what else is in the batch."""
-    module = case.built().eval()
+    module = _steady(case).eval()
     inputs = case.inputs(3, torch.float32, 0)
     with torch.no_grad():
         together, alone = case.run(module, inputs), case.run(module, inputs[1:2])
@@ -142,8 +154,7 @@ def same_seed_same_weights(case: ModuleCase) -> None:
 
 def save_and_reload(case: ModuleCase) -> None:
     """Weights written as a checkpoint holds them, and read by another instance, give the same output."""
-    module = case.built()
-    module.train()
+    module = _steady(case).train()
     for seed in range(2):  # so that buffers that training changes differ from those of a new instance
         case.run(module, case.inputs(4, torch.float32, seed))
     state = module.state_dict()
