@@ -49,14 +49,14 @@ def train(request: str) -> str:
     container = Container(
         volume=VOLUME,
         commit=volume.commit,
-        store=_Store(_runs_dict(asked.cloud.volume)),
+        store=_Store(_runs_dict(asked.cloud.volume, create=True)),
         call=modal.current_function_call_id() or "",
         app="",
     )
     try:
         return run_request(asked, container).to_text()
-    except AttemptOver as error:  # a class that every client knows
-        raise RuntimeError(str(error)) from None
+    except AttemptOver as error:
+        raise RuntimeError(str(error)) from None  # a class that every client knows
 
 
 def make_app(request: CloudRequest, image: modal.Image) -> tuple[modal.App, Any]:
@@ -92,18 +92,30 @@ def make_image(request: CloudRequest, wheels: Sequence[Path]) -> modal.Image:
     return image.add_local_python_source(*SOURCES)
 
 
+def refused(error: BaseException) -> CloudError:
+    """Return the error that says that the account is not accepted."""
+    return CloudError(f"Modal refuses the token: {error}. `modal token new` makes one")
+
+
+def lost(error: BaseException) -> ConnectionLostError:
+    """Return the error that says that Modal cannot be reached."""
+    return ConnectionLostError(f"the connection to Modal was lost: {str(error) or type(error).__name__}")
+
+
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
     """Turn what Modal's client raises into messages."""
     try:
         yield
     except modal.exception.AuthError as error:
-        raise CloudError(f"Modal refuses the token: {error}. `modal token new` makes one") from error
-    except (modal.exception.ConnectionError, modal.exception.ServiceError, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        told = str(error) or type(error).__name__
-        raise ConnectionLostError(f"the connection to Modal was lost: {told}") from error
+        raise refused(error) from error
+    except (
+        modal.exception.ConnectionError,
+        modal.exception.ServiceError,
+        ConnectionError,
+        socket.gaierror,
+    ) as error:
+        raise lost(error) from error
     except modal.exception.ImageBuildError as error:
         raise CloudError(f"the image cannot be built: {error}") from error
     except modal.exception.Error as error:
@@ -172,19 +184,22 @@ def _within(deadline: float, message: str, act: Callable[[], None]) -> None:
         raise raised[0]
 
 
-def _runs_dict(volume: str) -> Any:
-    return modal.Dict.from_name(f"{volume}-runs", create_if_missing=True)
+def _runs_dict(volume: str, *, create: bool) -> Any:
+    return modal.Dict.from_name(f"{volume}-runs", create_if_missing=create)
 
 
 class _Store:
-    """Texts by key in a modal.Dict."""
+    """Texts by key in a modal.Dict; one that does not exist is empty."""
 
     def __init__(self, entries: Any) -> None:
         self._entries = entries
 
     def get(self, key: str) -> str | None:
         with _told():
-            found: str | None = self._entries.get(key)
+            try:
+                found: str | None = self._entries.get(key)
+            except modal.exception.NotFoundError:
+                return None
             return found
 
     def put(self, key: str, value: str) -> None:
@@ -197,7 +212,10 @@ class _Store:
 
     def list_keys(self) -> list[str]:
         with _told():
-            return [str(key) for key in self._entries.keys()]  # noqa: SIM118 - a modal.Dict, not a dict
+            try:
+                return [str(key) for key in self._entries.keys()]  # noqa: SIM118 - a modal.Dict, not a dict
+            except modal.exception.NotFoundError:
+                return []
 
 
 class _Files:
@@ -241,8 +259,8 @@ class _Files:
 class ModalAccount:
     """What the commands need of a Modal account; see mabe_core.cloud.service."""
 
-    def store(self, volume: str) -> _Store:
-        return _Store(_runs_dict(volume))
+    def store(self, volume: str, *, create: bool = False) -> _Store:
+        return _Store(_runs_dict(volume, create=create))
 
     def files(self, volume: str, *, create: bool = False) -> _Files | None:
         with _told():
@@ -253,8 +271,8 @@ class ModalAccount:
                 return None
         return _Files(found)
 
-    def launch(self, packed: Packed) -> Call:
-        started = None
+    def launch(self, packed: Packed, started: Callable[[Call], None]) -> None:
+        known = False
         with _told():
             with modal.enable_output():
                 # built by itself, so that this is shown and what the app prints is not: it comes as events
@@ -262,31 +280,34 @@ class ModalAccount:
             app, function = make_app(packed.request, image)
             with app.run(detach=True):
                 call = function.spawn(packed.request.to_text())
-                started = Call(call.object_id, app.app_id or "")
-        if started is None:  # Modal's block swallows Ctrl-C
+                known = True
+                started(Call(call.object_id, app.app_id or ""))
+        if not known:  # Modal's block swallows Ctrl-C
             raise KeyboardInterrupt
-        return started
 
     def state(self, call: str, wait: float) -> CallState:
-        """Wait for a call; of what it may raise, only a lost connection says nothing about the call."""
+        """Wait for a call. What it raised itself is how it ended; any other error says nothing about it."""
         try:
-            with _told():
-                try:
-                    return CallState("returned", modal.FunctionCall.from_id(call).get(timeout=wait))
-                except TimeoutError:
-                    return CallState("running")
-                except modal.exception.InputCancellation:
-                    return CallState("cancelled")
-                except (modal.exception.NotFoundError, modal.exception.OutputExpiredError):
-                    return CallState("unknown")
-                except modal.exception.FunctionTimeoutError as error:
-                    return CallState("failed", str(error) or "the time limit was reached")
-                except (modal.exception.RemoteError, modal.exception.InternalFailure) as error:
-                    return CallState("failed", str(error))
-                except (RuntimeError, ValueError) as error:  # raised in the container, sent here
-                    return CallState("failed", f"{type(error).__name__}: {error}")
-        except CloudError as error:
+            return CallState("returned", modal.FunctionCall.from_id(call).get(timeout=wait))
+        except TimeoutError:
+            return CallState("running")
+        except modal.exception.InputCancellation:
+            return CallState("cancelled")
+        except (modal.exception.NotFoundError, modal.exception.OutputExpiredError):
+            return CallState("unknown")
+        except modal.exception.FunctionTimeoutError:
+            return CallState("failed", "the time limit was reached")
+        except (
+            modal.exception.RemoteError,
+            modal.exception.InternalFailure,
+            modal.exception.ExecutionError,
+            RuntimeError,  # as `train` raises
+        ) as error:
             return CallState("failed", str(error))
+        except modal.exception.AuthError as error:
+            raise refused(error) from error
+        except (modal.exception.Error, ConnectionError, socket.gaierror) as error:
+            raise lost(error) from error
 
     def cancel(self, call: Call) -> None:
         with _told(), contextlib.suppress(modal.exception.NotFoundError):
@@ -337,17 +358,17 @@ if (_file := _asked_of_modal()) is not None:
     @app.local_entrypoint()
     def main(experiment: str) -> None:
         """Train the experiment, or attach to where it is trained already."""
-        from mabe_core.cli.cloud import follow, tell_results
+        from mabe_core.cli.cloud import Place, follow, tell_results
         from mabe_core.cloud.submitting import submit
 
-        def launch(packed: Packed) -> Call:
-            return Call(_function.spawn(packed.request.to_text()).object_id, app.app_id or "")
+        def launch(packed: Packed, started: Callable[[Call], None]) -> None:
+            started(Call(_function.spawn(packed.request.to_text()).object_id, app.app_id or ""))
 
-        account, volume = ModalAccount(), _packed.request.cloud.volume
-        submitted = submit(account, _packed, launch, print)
+        place = Place(ModalAccount(), _packed.request.cloud.volume)
+        submitted = submit(place.account, _packed, launch, print)
         if submitted.claim is None:
-            tell_results(account, volume, _packed.request.id, "finished")
+            tell_results(place, _packed.request.id, "finished")
         else:  # `modal run` shows what the container prints by itself
-            status = follow(account, volume, submitted.claim, quiet=submitted.state == "launched")
+            status = follow(place, submitted.claim, quiet=submitted.state == "launched")
             if status != 0:
                 sys.exit(status)

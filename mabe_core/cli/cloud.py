@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib
 import os
 import tempfile
@@ -9,12 +10,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
 import click
 
 from mabe_core.errors import UserError
+from mabe_core.experiment.cloud import Cloud
 
 if TYPE_CHECKING:
-    from mabe_core.cloud.claims import Claim
+    from mabe_core.cloud.claims import Claim, Claims
     from mabe_core.cloud.outcome import Outcome
     from mabe_core.cloud.service import Account, Files
 
@@ -22,38 +25,56 @@ if TYPE_CHECKING:
 WAITING_EVERY = 30.0
 
 
-def connect(profile: str | None) -> Account:
+@attrs.frozen
+class Place:
+    """An account, and the volume that is looked at; options: the words that lead another command there."""
+
+    account: Account
+    volume: str
+    options: str = ""
+
+    def claims(self) -> Claims:
+        """Return who runs what."""
+        from mabe_core.cloud.claims import Claims
+
+        return Claims(self.account.store(self.volume))
+
+    def files(self) -> Files:
+        """Return the files of the volume; raise UserError where there is no such volume."""
+        files = self.account.files(self.volume)
+        if files is None:
+            raise UserError(
+                f"the account has no volume {self.volume!r}; a first run or `mabe data push` makes it"
+            )
+        return files
+
+
+def connect(volume: str, profile: str | None) -> Place:
     """Reach the cloud account; raise CloudError that says what is missing."""
     if profile is not None:
         os.environ["MODAL_PROFILE"] = profile  # read by modal when it is imported
     account: Account = importlib.import_module("modal_runner").connect()
-    return account
+    default = os.environ.get("MABE_VOLUME", Cloud().volume)
+    options = f" --volume {volume}" if volume != default else ""
+    return Place(account, volume, options + (f" --profile {profile}" if profile else ""))
 
 
-def find(beginning: str, volume: str, profile: str | None) -> tuple[Account, str]:
+def find(beginning: str, volume: str, profile: str | None) -> tuple[Place, str]:
     """Reach the account, and return it with the id of the run that begins so."""
     from mabe_core.cloud.runs import find_cloud_id
     from mabe_core.runs.identity import check_id_like
 
     check_id_like(beginning)
-    account = connect(profile)
-    return account, find_cloud_id(account, volume, beginning)
+    place = connect(volume, profile)
+    return place, find_cloud_id(place.account, volume, beginning)
 
 
-def existing_files(account: Account, volume: str) -> Files:
-    """Return the files of a volume; raise UserError where there is no such volume."""
-    files = account.files(volume)
-    if files is None:
-        raise UserError(f"the account has no volume {volume!r}; a first run or `mabe data push` makes it")
-    return files
-
-
-def follow(account: Account, volume: str, claim: Claim, *, quiet: bool = False) -> int:
+def follow(place: Place, claim: Claim, *, quiet: bool = False) -> int:
     """Show a run until it is over, and how it ended; return the exit status. Ctrl-C ends the showing.
 
     quiet: show only how it ended.
     """
-    from mabe_core.cloud.service import ConnectionLostError
+    from mabe_core.cloud.service import CloudError, ConnectionLostError
     from mabe_core.cloud.watching import watch
     from mabe_core.reports.console import console
     from mabe_core.reports.progress import ProgressDisplay
@@ -71,56 +92,59 @@ def follow(account: Account, volume: str, claim: Claim, *, quiet: bool = False) 
     try:
         with ProgressDisplay(screen) as display:
             observe = unobserved if quiet else display
-            outcome = watch(account, account.store(volume), claim, observe, waiting)
+            outcome = watch(place.account, place.claims().store, claim, observe, waiting)
     except KeyboardInterrupt:
         click.echo()
-        tell_detached(claim.id)
+        tell_detached(place, claim.id)
         return 130
-    except ConnectionLostError as error:
-        click.echo(f"{error}", err=True)
-        tell_detached(claim.id)
-        return 1
-    return tell_outcome(account, volume, claim.id, outcome)
+    except (CloudError, ConnectionLostError) as error:
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+        tell_detached(place, claim.id)
+        return error.exit_code
+    return tell_outcome(place, claim.id, outcome)
 
 
-def tell_detached(run_id: str) -> None:
+def tell_detached(place: Place, run_id: str) -> None:
     """Say that a run goes on without this terminal, and what can be done with it."""
+    words = f"{run_id}{place.options}"
     click.echo(
         f"{run_id} goes on in the cloud.\n"
-        f"  mabe attach {run_id}   shows its progress again, from any machine\n"
-        f"  mabe stop {run_id}     stops it; what was saved stays\n"
-        f"  mabe pull {run_id}     brings its checkpoints here"
+        f"  mabe attach {words}   shows its progress again, from any machine\n"
+        f"  mabe stop {words}     stops it; what was saved stays\n"
+        f"  mabe pull {words}     brings its checkpoints here"
     )
 
 
-def tell_outcome(account: Account, volume: str, run_id: str, outcome: Outcome) -> int:
+def tell_outcome(place: Place, run_id: str, outcome: Outcome) -> int:
     """Say how a run ended and what came of it; return the exit status."""
     for problem in outcome.problems:
         click.echo(f"{click.style('error:', fg='red', bold=True)} {problem}", err=True)
     if outcome.state in ("failed", "superseded"):
         return outcome.exit_code or 1
-    tell_results(account, volume, run_id, outcome.state)
+    tell_results(place, run_id, outcome.state)
     return 0 if outcome.state == "finished" else 1
 
 
-def tell_results(account: Account, volume: str, run_id: str, state: str) -> None:
+def tell_results(place: Place, run_id: str, state: str) -> None:
     """Show the scores that the volume has of a run."""
     from mabe_core.cloud.runs import fetch_small
     from mabe_core.reports.console import console
     from mabe_core.reports.results import results
     from mabe_core.runs.record import read_record
 
-    files = account.files(volume)
     with tempfile.TemporaryDirectory() as folder:
-        run = fetch_small(files, run_id, Path(folder)) if files else None
-        record = read_record(run) if run else None
+        run = fetch_small(place.files(), run_id, Path(folder))
+        record = read_record(run)
         screen = console()
-        if run is not None and record is not None and run.epochs():
+        if record is not None and run.epochs():
             screen.print()
             screen.print(results(run, record))
             screen.print()
+        words = f"{run_id}{place.options}"
         screen.print(f"experiment id  {run_id} ({state})")
-        screen.print(f"checkpoints    volume {volume}, runs/{run_id}; `mabe pull {run_id}` brings them here")
+        screen.print(
+            f"checkpoints    volume {place.volume}, runs/{run_id}; `mabe pull {words}` brings them here"
+        )
 
 
 def _gpu(name: str) -> str:
@@ -129,8 +153,6 @@ def _gpu(name: str) -> str:
 
 def age(since: str) -> str:
     """Return how long ago a time was, in its largest unit."""
-    import datetime
-
     seconds = time.time() - datetime.datetime.fromisoformat(since).timestamp()
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= length:

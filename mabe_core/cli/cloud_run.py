@@ -20,30 +20,36 @@ def run_in_cloud(experiment: Experiment, registry: Registry, *, fresh: bool, det
     from mabe_core.reports.console import console
 
     cloud = experiment.cloud
-    account = connect(cloud.profile)
+    place = connect(cloud.volume, cloud.profile)
+    account = place.account
     screen = console()
     with tempfile.TemporaryDirectory() as folder:
         packed = pack(experiment, registry, Path(folder), fresh=fresh)
         run_id = packed.request.id
+        most = min(cloud.total_seconds, cloud.attempt_seconds * (packed.request.retries + 1))
         screen.print(
-            f"{run_id}, in the cloud: {_machine(cloud.gpu)} for at most {in_words(cloud.total_seconds)} in "
-            f"all, the most that it can cost (modal.com/pricing); app {cloud.app}, volume {cloud.volume}"
+            f"{run_id}, in the cloud: {_machine(cloud.gpu)} for at most {in_words(most)} in all, the most "
+            f"that it can cost (modal.com/pricing); app {cloud.app}, volume {cloud.volume}"
         )
         try:
             submitted = submit(account, packed, account.launch, screen.print)
         except KeyboardInterrupt:
-            click.echo("\nnothing was started in the cloud", err=True)
+            claim = place.claims().current(run_id)
+            if claim is not None and claim.token == packed.request.token and claim.started is not None:
+                tell_detached(place, run_id)
+            else:
+                click.echo("\nnothing was started in the cloud", err=True)
             return 130
     if submitted.claim is None:
         screen.print(f"{run_id} is finished in the cloud; `--fresh` trains it again")
-        tell_results(account, cloud.volume, run_id, "finished")
+        tell_results(place, run_id, "finished")
         return 0
     if submitted.state == "running":
         screen.print(f"{run_id} runs already, since {submitted.claim.launched} from {submitted.claim.host}")
     if detach:
-        tell_detached(run_id)
+        tell_detached(place, run_id)
         return 0
-    return follow(account, cloud.volume, submitted.claim)
+    return follow(place, submitted.claim)
 
 
 def _machine(gpu: str) -> str:

@@ -18,18 +18,24 @@ def command(run_id: str, volume: str, profile: str | None) -> None:
 
     Ctrl-C ends the showing, not the run.
     """
-    from mabe_core.cli.cloud import existing_files, find, follow, tell_results
-    from mabe_core.cloud.claims import Claims
+    from mabe_core.cli.cloud import find, follow, tell_outcome, tell_results
     from mabe_core.cloud.runs import read_cloud_record
     from mabe_core.cloud.submitting import is_live
+    from mabe_core.cloud.watching import outcome_of
 
-    account, found = find(run_id, volume, profile)
-    claims = Claims(account.store(volume))
+    place, found = find(run_id, volume, profile)
+    claims = place.claims()
     claim = claims.current(found)
-    if claim is not None and is_live(account, claims, claim, lambda told: click.echo(told)):
+    if claim is not None and claim.started is None and is_live(place.account, claims, claim, click.echo):
         claim = claims.again(claim)
-    if claim is not None and claim.started is not None and account.state(claim.call, 0).state == "running":
-        sys.exit(follow(account, volume, claim))
-    record = read_cloud_record(existing_files(account, volume), found)
-    state = "interrupted" if record is None or record.state == "running" else record.state
-    tell_results(account, volume, found, state)
+    state = place.account.state(claim.call, 0) if claim is not None and claim.started else None
+    if claim is not None and state is not None and state.state == "running":
+        sys.exit(follow(place, claim))
+    if state is not None and state.state != "unknown":
+        sys.exit(tell_outcome(place, found, outcome_of(state)))
+    record = read_cloud_record(place.files(), found)
+    ended = "interrupted" if record is None or record.state == "running" else record.state
+    for line in record.failure.splitlines() if record else ():
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
+    tell_results(place, found, ended)
+    sys.exit(0 if ended == "finished" else 1)

@@ -32,8 +32,7 @@ def push_command(folder: Path, name: str | None, force: bool, volume: str, profi
     from mabe_core.reports.console import console
 
     named = name or folder.resolve().name
-    account = connect(profile)
-    files = account.files(volume, create=True)
+    files = connect(volume, profile).account.files(volume, create=True)
     assert files is not None, "it was created"
     screen = console()
     with Progress(
@@ -47,11 +46,17 @@ def push_command(folder: Path, name: str | None, force: bool, volume: str, profi
             force=force,
             told=lambda sent, total: progress.update(task, completed=sent, total=total),
         )
-    hidden = f", {pushed.hidden} hidden ones left out" if pushed.hidden else ""
+    left_out = f", {pushed.left_out} hidden or no files left out" if pushed.left_out else ""
     screen.print(
         f"data {pushed.name} on volume {volume}: {pushed.sent} files sent ({decimal(pushed.size)}), "
-        f"{pushed.present} were there{hidden}"
+        f"{pushed.present} were there{left_out}"
     )
+    if pushed.only_there:
+        screen.print(
+            f"warning: {pushed.only_there} files are there and not here, and experiments may read them; "
+            f"`modal volume rm {volume} data/{pushed.name}/FILE` removes one",
+            style="yellow",
+        )
 
 
 @command.command("list")
@@ -63,11 +68,11 @@ def list_command(volume: str, profile: str | None, as_json: bool) -> None:
     from rich.filesize import decimal
     from rich.table import Table
 
-    from mabe_core.cli.cloud import connect, existing_files
+    from mabe_core.cli.cloud import connect
     from mabe_core.cloud.pushing import data_folders
     from mabe_core.reports.console import console
 
-    found = data_folders(existing_files(connect(profile), volume))
+    found = data_folders(connect(volume, profile).files())
     if as_json:
         click.echo(json.dumps([attrs.asdict(each) for each in found], indent=1))
         return

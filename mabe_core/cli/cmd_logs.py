@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING
+
 import click
 
 from mabe_core.cli import options
 from mabe_core.errors import UserError
+
+if TYPE_CHECKING:
+    from mabe_core.cli.cloud import Place
 
 
 @click.command("logs")
@@ -19,20 +25,31 @@ def command(run_id: str, follow: bool, volume: str, profile: str | None) -> None
     While it runs, what its container prints; afterwards log.txt in its run directory on the volume.
     """
     from mabe_core.cli.cloud import find
-    from mabe_core.cloud.claims import Claims
 
-    account, found = find(run_id, volume, profile)
-    claim = Claims(account.store(volume)).current(found)
-    if claim is not None and claim.started and account.state(claim.call, 0).state == "running":
-        for piece in account.log(claim.call, follow=follow):
-            click.echo(piece, nl=False)
+    place, found = find(run_id, volume, profile)
+    claim = place.claims().current(found)
+    call = claim.call if claim is not None else ""
+    if call and place.account.state(call, 0).state == "running":
+        _print_container(place, call, follow=follow)
         return
-    files = account.files(volume)
+    files = place.account.files(volume)
     log = files.read(f"runs/{found}/log.txt") if files else None
-    if log is None and claim is not None and claim.started:  # it ended before there was a run directory
-        for piece in account.log(claim.call, follow=False):
-            click.echo(piece, nl=False)
-        return
-    if log is None:
+    if log is not None:
+        click.echo(log.decode(errors="replace"), nl=False)
+    attempts = files.read(f"runs/{found}/cloud.json") if files else None
+    if call and call.encode() not in (
+        attempts or b""
+    ):  # it ended before it could write into the run directory
+        _print_container(place, call, follow=False)
+    elif log is None:
         raise UserError(f"{found} has told nothing yet")
-    click.echo(log.decode(errors="replace"), nl=False)
+
+
+def _print_container(place: Place, call: str, *, follow: bool) -> None:
+    pieces = place.account.log(call, follow=follow)
+    try:
+        for piece in pieces:
+            click.echo(piece, nl=False)
+    except KeyboardInterrupt:
+        click.echo("\nthe run goes on", err=True)
+        sys.exit(130)

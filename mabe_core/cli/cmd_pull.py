@@ -47,12 +47,11 @@ def command(
     from rich.filesize import decimal
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    from mabe_core.cli.cloud import existing_files, find
+    from mabe_core.cli.cloud import find
     from mabe_core.cloud.pulling import pull
     from mabe_core.reports.console import console
 
-    account, found = find(run_id, volume, profile)
-    files = existing_files(account, volume)
+    place, found = find(run_id, volume, profile)
     screen = console()
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
@@ -63,7 +62,7 @@ def command(
                 bars[name] = progress.add_task(name, total=size)
             progress.update(bars[name], completed=came)
 
-        pulled = pull(files, found, folder or runs_dir, checkpoints, force=force, told=told)
+        pulled = pull(place.files(), found, folder or runs_dir, checkpoints, force=force, told=told)
     screen.print(
         f"{found}: {pulled.files} files, {decimal(pulled.size)}, all checked; in {pulled.run.path}\n"
         f"checkpoints: {', '.join(pulled.checkpoints)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -68,6 +69,9 @@ def command(
     given = {"device": device, "cloud.gpu": gpu, "cloud.timeout": timeout}
     overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
     document = read_document(file, (*settings, *overrides))
+    volume = os.environ.get("MABE_VOLUME")
+    if in_cloud and volume and document.written(("cloud", "volume")) is None:
+        document = read_document(file, (*settings, *overrides, f"cloud.volume={volume}"))
     registry = options.registry((*document.plugin_files, *plugin_files))
     asked = resolve(document, registry)
     options.warn_deprecated(asked)

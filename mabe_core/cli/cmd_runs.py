@@ -72,8 +72,8 @@ def _in_cloud(volume: str, profile: str | None) -> list[dict[str, Any]]:
     from mabe_core.cloud.runs import cloud_runs
 
     rows = []
-    for run in cloud_runs(connect(profile), volume):
-        row: dict[str, Any] = {"id": run.id, "state": run.state}
+    for run in cloud_runs(connect(volume, profile).account, volume):
+        row: dict[str, Any] = {"id": run.id, "state": run.state, "failure": run.failure}
         if run.record is not None:
             row = _row(run.record, run.state)
         device = run.record.auto.get("device_name") if run.record else None

@@ -12,7 +12,7 @@ import click
 
 from mabe_core.discovery import load_plugins
 from mabe_core.exchange import DataAccess
-from mabe_core.experiment.cloud import Cloud
+from mabe_core.experiment.cloud import VOLUME_NAME, Cloud
 from mabe_core.registry import KINDS, Registry
 
 if TYPE_CHECKING:
@@ -60,6 +60,14 @@ plugin_files: Decorator = click.option(
     multiple=True,
     help="a local plugin file; may be given several times",
 )
+
+
+def _volume_name(_: click.Context, __: click.Parameter, value: str) -> str:
+    if not VOLUME_NAME.fullmatch(value):
+        raise click.BadParameter(f"a volume's name is letters, digits, _ - and ., not {value!r}")
+    return value
+
+
 volume: Decorator = click.option(
     "--volume",
     metavar="NAME",
@@ -67,6 +75,7 @@ volume: Decorator = click.option(
     envvar="MABE_VOLUME",
     show_envvar=True,
     show_default=True,
+    callback=_volume_name,
     help="the Modal Volume that keeps runs and data",
 )
 profile: Decorator = click.option(

@@ -11,7 +11,6 @@ import json
 import platform
 import re
 import time
-from typing import Any
 
 import attrs
 import cattrs
@@ -33,7 +32,7 @@ class Claim:
     """One submission of an experiment.
 
     host: where it was sent from. renewed: when whoever launches it last showed to be alive, in seconds.
-    call, app: empty until it is launched. stop: whether it is asked to stop.
+    call, app: empty until it is launched.
     """
 
     id: str
@@ -45,11 +44,14 @@ class Claim:
     renewed: float
     call: str = ""
     app: str = ""
-    stop: bool = False
 
     @property
     def key(self) -> str:
         return f"claim/{self.id}/{self.number}"
+
+    @property
+    def stop_key(self) -> str:
+        return f"stop/{self.id}/{self.number}"
 
     @property
     def started(self) -> Call | None:
@@ -65,17 +67,21 @@ class Claims:
 
     def all(self) -> dict[str, Claim]:
         """Return the claim that counts of each experiment id."""
+        found = (self._read(f"claim/{run_id}/{number}") for run_id, number in self._highest().items())
+        return {claim.id: claim for claim in found if claim is not None}
+
+    def current(self, run_id: str) -> Claim | None:
+        """Return the claim that counts of one experiment id."""
+        number = self._highest().get(run_id)
+        return None if number is None else self._read(f"claim/{run_id}/{number}")
+
+    def _highest(self) -> dict[str, int]:
         highest: dict[str, int] = {}
         for key in self.store.list_keys():
             match = _KEY.fullmatch(key)
             if match is not None:
                 highest[match[1]] = max(int(match[2]), highest.get(match[1], 0))
-        found = (self._read(f"claim/{run}/{number}") for run, number in highest.items())
-        return {claim.id: claim for claim in found if claim is not None}
-
-    def current(self, run_id: str) -> Claim | None:
-        """Return the claim that counts of one experiment id."""
-        return self.all().get(run_id)
+        return highest
 
     def again(self, claim: Claim) -> Claim | None:
         """Return what a claim says now; None where another one counts, or it is gone."""
@@ -101,9 +107,18 @@ class Claims:
         self.store.put(claim.key, json.dumps(attrs.asdict(claim)))
         return claim
 
+    def ask_to_stop(self, claim: Claim) -> None:
+        """Ask what a claim launched, or will, to stop; under a key of its own, so that nothing wipes it."""
+        self.store.put(claim.stop_key, now())
+
+    def asked_to_stop(self, claim: Claim) -> bool:
+        """Tell whether somebody asked it to stop."""
+        return self.store.get(claim.stop_key) is not None
+
     def _read(self, key: str) -> Claim | None:
+        """Return a claim; None where there is none, or another version of this program wrote it."""
         text = self.store.get(key)
-        if text is None:
+        try:
+            return None if text is None else cattrs.structure(json.loads(text), Claim)
+        except (ValueError, cattrs.BaseValidationError):
             return None
-        told: dict[str, Any] = json.loads(text)
-        return cattrs.structure(told, Claim)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -24,6 +25,31 @@ from mabe_core.training.interruption import Interrupted, StopRequest
 MARGIN = (2.0, 60.0)
 
 
+def margin(limit: float) -> float:
+    """Return how long before its limit an attempt saves and ends, in seconds."""
+    return min(max(limit / 10, MARGIN[0]), MARGIN[1])
+
+
+def spent(request: CloudRequest, attempts: Attempts) -> Outcome | None:
+    """Return how a submission ends that has no time, or no attempt, left; None where it has."""
+    if attempts.crashes > request.cloud.retries:
+        told = f"it crashed {attempts.crashes} times, and cloud.retries is {request.cloud.retries}"
+        return Outcome(state="failed", problems=(told,), exit_code=1)
+    left = request.cloud.total_seconds - attempts.seconds_before
+    return out_of_time(request) if left <= margin(left) else None
+
+
+def out_of_time(request: CloudRequest) -> Outcome:
+    """Return how a submission ends that used up its time."""
+    cloud = request.cloud
+    told = (
+        f"its {cloud.max_total or cloud.timeout} in the cloud, in at most {request.retries + 1} attempts of "
+        f"{cloud.timeout}, are over before the run is. What was saved stays: the same command goes on from "
+        "there; `cloud.timeout` and `cloud.max_total` give it more at once"
+    )
+    return Outcome(state="out of time", problems=(told,), exit_code=1)
+
+
 class GuidedTraining:
     """One attempt at a run: its limits, who watches it, what is committed when."""
 
@@ -39,7 +65,7 @@ class GuidedTraining:
         self._request, self._opened, self._attempts, self._publish = request, opened, attempts, publish
         self._left = request.cloud.total_seconds - attempts.seconds_before
         limit = min(request.cloud.attempt_seconds, self._left)
-        self._margin = min(max(limit / 10, MARGIN[0]), MARGIN[1])
+        self._margin = margin(limit)
         self._stop = StopRequest(time.monotonic() + limit - attempts.seconds - self._margin)
         self._log = RunLog(opened)
         progress = Progress(request.token, attempts.number)
@@ -55,11 +81,6 @@ class GuidedTraining:
         """
         from mabe_core.training.run import train
 
-        crashes, allowed = self._attempts.crashes, self._request.cloud.retries
-        if crashes > allowed:
-            return self._failed(f"it crashed {crashes} times, and cloud.retries is {allowed}")
-        if self._left <= self._margin:
-            return self._out_of_time()
         if self._opened.aside is None:
             self._commit()  # so that this attempt counts, whatever becomes of it
         for note in self._opened.notes:
@@ -72,7 +93,7 @@ class GuidedTraining:
             return self._interrupted()
         except MabeError as error:
             return self._failed(str(error), error.exit_code)
-        except Exception as error:  # noqa: BLE001 - a fault of a component, or of this program: told in full
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a fault of a component: told in full
             told = f"{type(error).__name__}: {error}"
             self._tell(Warned(traceback.format_exc()))
             if _of_the_machine(error):
@@ -92,20 +113,12 @@ class GuidedTraining:
         enough = self._left - self._attempts.seconds > self._margin
         if enough and self._attempts.retried < self._request.retries:
             raise AttemptOver("the limit of one attempt is reached; the next one goes on", "time limit")
-        return self._out_of_time()
-
-    def _out_of_time(self) -> tuple[Ending, Outcome]:
-        cloud = self._request.cloud
-        told = (
-            f"its {cloud.max_total or cloud.timeout} in the cloud, in at most {self._request.retries + 1} "
-            f"attempts of {cloud.timeout}, are over before the run is. What was trained is saved: the same "
-            "command goes on from there; `cloud.timeout` and `cloud.max_total` give it more at once"
-        )
-        return "time limit", Outcome(state="out of time", problems=(told,), exit_code=1)
+        return "time limit", out_of_time(self._request)
 
     def _failed(self, problems: str, exit_code: int = 1) -> tuple[Ending, Outcome]:
         lines = tuple(problems.splitlines())
         for line in lines:
+            print(f"error: {line}", file=sys.stderr)
             self._log.say(f"error: {line}")
         return "failed", Outcome(state="failed", problems=lines, exit_code=exit_code)
 
@@ -122,7 +135,7 @@ class GuidedTraining:
             self._tell(Warned(f"the volume could not be committed ({told}); training goes on"))
 
 
-def _of_the_machine(error: Exception) -> bool:
+def _of_the_machine(error: BaseException) -> bool:
     """Tell whether a failure is the GPU's or the file system's, so that another machine may do better."""
     import torch
 

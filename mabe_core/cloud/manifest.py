@@ -18,7 +18,7 @@ FILE = "manifest.json"
 # all that is brought from a volume, whatever else lies there
 _KNOWN = re.compile(
     r"experiment\.yaml|record\.json|metrics\.jsonl|log\.txt|cloud\.json|best\.json|last\.json"
-    r"|plugins/\w[\w +().-]{0,99}\.py"
+    r"|plugins/(?!\.)[^/\\:\x00-\x1f]{1,250}\.py"
     r"|checkpoints/step-\d{8,12}/(model\.safetensors|training\.safetensors|state\.json)"
 )
 # these grow while they are read: what was there when the manifest was written is checked
@@ -31,6 +31,11 @@ class FileHash:
 
     size: int
     sha256: str
+
+
+def belongs(name: str) -> bool:
+    """Tell whether a file of this name, with slashes, is part of a run."""
+    return _KNOWN.fullmatch(name) is not None
 
 
 def file_hash(path: Path) -> FileHash:
@@ -52,7 +57,7 @@ def write_manifest(run: RunDirectory) -> None:
     found = {}
     for path in sorted(run.path.rglob("*")):
         name = path.relative_to(run.path).as_posix()
-        if _KNOWN.fullmatch(name) and not name.endswith(".safetensors") and path.is_file():
+        if belongs(name) and not name.endswith(".safetensors") and path.is_file():
             found[name] = file_hash(path)
     for checkpoint in checkpoint_names(run.checkpoints):
         folder = run.checkpoints / checkpoint
@@ -70,7 +75,7 @@ def parse_manifest(told: Any) -> dict[str, FileHash] | None:
         return None
     found = {}
     for name, entry in files.items():
-        if not isinstance(name, str) or not _KNOWN.fullmatch(name):
+        if not isinstance(name, str) or not belongs(name):
             continue
         if not isinstance(entry, Mapping) or set(entry) != {"size", "sha256"}:
             return None

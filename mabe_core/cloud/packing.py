@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from mabe_core.cloud.manifest import belongs
 from mabe_core.cloud.request import CloudRequest, PluginModule
 from mabe_core.discovery import OWN_DISTRIBUTION
 from mabe_core.errors import UserError
@@ -54,6 +55,9 @@ def pack(experiment: Experiment, registry: Registry, wheel_folder: Path, *, fres
     """
     offers = providers(experiment, registry)
     files = local_files([offer.origin for offer in offers])
+    for name, _ in files:
+        if not belongs(f"plugins/{name}"):
+            raise UserError(f"a plugin file for the cloud cannot be called {name!r}: rename it")
     origins = {offer.origin.module: offer.origin for offer in offers if offer.origin.place != "file"}
     distributions = {origin.distribution for origin in origins.values() if origin.distribution}
     outside = sorted(distributions - {OWN_DISTRIBUTION})

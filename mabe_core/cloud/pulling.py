@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -51,27 +52,34 @@ def pull(
     """
     run = RunDirectory(runs_dir / run_id)
     source = _Source(files, run_id, runs_dir / STAGING / run_id, told)
-    for again in range(TRIES):
-        try:
-            listed = source.manifest()
-            checkpoints = source.checkpoints(listed, wanted)
-            chosen = {
-                name: expected
-                for name, expected in listed.items()
-                if not name.startswith("checkpoints/") or name.split("/")[1] in checkpoints
-            }
-            for name, expected in chosen.items():
-                if not same_content(run.path / name, expected):
-                    source.bring(name, expected)
-        except _Changed as error:
-            if again == TRIES - 1:
-                told_why = f"{run_id} changes faster than it can be read ({error}): pull it again"
-                raise RunError(told_why) from error
-            time.sleep(PAUSE)
-            continue
-        files_brought, size = _install(run, source.stage, chosen, force=force)
-        return Pulled(run, files_brought, size, tuple(sorted(checkpoints)))
+    listed = source.manifest()
+    with run.held():
+        for again in range(TRIES):
+            try:
+                return _pulled(run, source, listed, wanted, force=force)
+            except _Changed as error:
+                if again == TRIES - 1:
+                    told_why = f"{run_id} changes faster than it can be read ({error}): pull it again"
+                    raise RunError(told_why) from error
+                time.sleep(PAUSE)
+                listed = source.manifest()
     raise AssertionError("the last try returns or raises")
+
+
+def _pulled(
+    run: RunDirectory, source: _Source, listed: Mapping[str, FileHash], wanted: Sequence[str], *, force: bool
+) -> Pulled:
+    checkpoints = source.checkpoints(listed, wanted)
+    chosen = {
+        name: expected
+        for name, expected in listed.items()
+        if not name.startswith("checkpoints/") or name.split("/")[1] in checkpoints
+    }
+    for name, expected in chosen.items():
+        if not same_content(run.path / name, expected):
+            source.bring(name, expected)
+    files, size = _install(run, source.stage, chosen, force=force)
+    return Pulled(run, files, size, tuple(sorted(checkpoints)))
 
 
 class _Changed(Exception):
@@ -183,31 +191,31 @@ class _Source:
 def _install(
     run: RunDirectory, stage: Path, chosen: Mapping[str, FileHash], *, force: bool
 ) -> tuple[int, int]:
-    """Move what was gathered into the run directory, which is held meanwhile; return files and bytes."""
+    """Move what was gathered into the run directory; return how many files and bytes."""
     new = {name: expected for name, expected in chosen.items() if not same_content(run.path / name, expected)}
-    with run.held():
-        before = manifest.read_manifest(run.path / manifest.FILE)
-        differing = [
-            name
-            for name in new
-            if (run.path / name).exists()
-            and not (name in before and same_content(run.path / name, before[name]))
-        ]
-        if differing and not force:
-            raise UserError(
-                f"{run.path} has other content in {', '.join(differing)}: it was changed or trained here. "
-                "`--force` overwrites it; `--to DIR` puts the run somewhere else"
-            )
-        with writing(run.path):
-            for name in sorted(new, key=_place):
-                target = run.path / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                (stage / name).replace(target)
-                sync_directory(target.parent)
-            told = {name: attrs.asdict(expected) for name, expected in {**before, **chosen}.items()}
-            write_json(run.path / manifest.FILE, {"files": told})
-            if stage.exists():
-                remove(stage)
+    before = manifest.read_manifest(run.path / manifest.FILE)
+    differing = [
+        name
+        for name in new
+        if (run.path / name).exists() and not (name in before and same_content(run.path / name, before[name]))
+    ]
+    if differing and not force:
+        raise UserError(
+            f"{run.path} has other content in {', '.join(differing)}: it was changed or trained here. "
+            "`--force` overwrites it; `--to DIR` puts the run somewhere else"
+        )
+    with writing(run.path):
+        for name in sorted(new, key=_place):
+            target = run.path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (stage / name).replace(target)
+            sync_directory(target.parent)
+        told = {name: attrs.asdict(expected) for name, expected in {**before, **chosen}.items()}
+        write_json(run.path / manifest.FILE, {"files": told})
+        if stage.exists():
+            remove(stage)
+        with contextlib.suppress(OSError):
+            stage.parent.rmdir()  # refuses where another pull is at it
     return len(new), sum(expected.size for expected in new.values())
 
 

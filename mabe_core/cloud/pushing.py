@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import attrs
 
-from mabe_core.cloud.manifest import FileHash, file_hash
+from mabe_core.cloud.manifest import FileHash, file_hash, same_content
 from mabe_core.cloud.service import Entry, Files
-from mabe_core.errors import UserError
+from mabe_core.errors import Location, Problem, UserError
 
 # files go together until they are so many, or hold so many bytes; what has arrived stays if the rest does not
 BATCH_FILES, BATCH_BYTES = 200, 256 * 2**20
@@ -32,45 +33,53 @@ class DataFolder:
 
 @attrs.frozen
 class Pushed:
-    """What was sent, and what was there already or left out."""
+    """What was sent, and what was there already.
+
+    left_out: hidden files, and what is no file, such as a broken link. only_there: files on the volume that
+    are not here.
+    """
 
     name: str
     sent: int
     size: int
     present: int
-    hidden: int
+    left_out: int
+    only_there: int
 
 
 def push(files: Files, folder: Path, name: str, *, force: bool, told: Callable[[int, int], None]) -> Pushed:
     """Send a folder's files to `data/<name>`; told: bytes sent so far and in all.
 
-    Raises UserError where the volume has files of the same names and other content, unless `force`.
+    Raises UserError where the volume has files of the same names and other content, unless `force`, and where
+    a file cannot be read.
     """
     if not NAME.fullmatch(name):
         raise UserError(f"data is named by letters, digits, _ - and ., not {name!r}: give a NAME")
-    here, hidden = _files_below(folder)
+    here, left_out = _files_below(folder)
     if not here:
         raise UserError(f"there is no file in {folder}")
-    hashes = {path: file_hash(file) for path, file in here.items()}
-    known = _known(files, name)
+    hashes = {path: _hash_here(file) for path, file in here.items()}
     there = {entry.path.removeprefix(f"data/{name}/"): entry.size for entry in _listed(files, name)}
-    differing = [path for path, expected in hashes.items() if _differs(path, expected, there, known)]
+    known = _known(files, name)
+    same = {path for path in here if path in there and _same_there(files, name, path, there, known, hashes)}
+    differing = [path for path in here if path in there and path not in same]
     if differing and not force:
         raise UserError(
             f"data/{name} on the volume has other content in {_some(differing)}. Runs may have been made "
             "with it: give the data another NAME, or `--force` to replace it"
         )
-    missing = [path for path in here if path not in there or known.get(path) != hashes[path]]
+    missing = [path for path in here if path not in same]
     total = sum(hashes[path].size for path in missing)
     sent = 0
+    known |= {path: hashes[path] for path in same}
     for batch in _batches(missing, hashes):
         files.upload([(here[path], f"data/{name}/{path}") for path in batch], replace=True)
-        known = {**known, **{path: hashes[path] for path in batch}}
+        known |= {path: hashes[path] for path in batch}
         text = json.dumps({path: attrs.asdict(known[path]) for path in sorted(known)})
         files.upload([(text.encode(), f"{HASHES}/{name}.json")], replace=True)
         sent += sum(hashes[path].size for path in batch)
         told(sent, total)
-    return Pushed(name, len(missing), total, len(here) - len(missing), hidden)
+    return Pushed(name, len(missing), total, len(same), left_out, len(set(there) - set(here)))
 
 
 def data_folders(files: Files) -> list[DataFolder]:
@@ -86,17 +95,53 @@ def data_folders(files: Files) -> list[DataFolder]:
 
 
 def _files_below(folder: Path) -> tuple[dict[str, Path], int]:
-    """Return regular files by their path below a folder, and how many hidden ones are left out."""
+    """Return files by their path below a folder, linked folders followed; and how many are left out."""
     found: dict[str, Path] = {}
-    hidden = 0
-    for place, folders, names in os.walk(folder):
-        hidden += sum(name.startswith(".") for name in (*names, *folders))
+    left_out = 0
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        if os.path.realpath(place) in seen:  # a link to a folder above
+            folders.clear()
+            continue
+        seen.add(os.path.realpath(place))
+        left_out += sum(name.startswith(".") for name in folders)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             file = Path(place, name)
-            if not name.startswith(".") and file.is_file():
-                found[file.relative_to(folder).as_posix()] = file
-    return found, hidden
+            if name.startswith(".") or not file.is_file():
+                left_out += 1
+                continue
+            path = file.relative_to(folder).as_posix()
+            if not path.isprintable() or "\\" in path:
+                raise UserError(f"{path!r} in {folder} cannot be the name of a file on a volume: rename it")
+            found[path] = file
+    return found, left_out
+
+
+def _hash_here(file: Path) -> FileHash:
+    try:
+        return file_hash(file)
+    except OSError as error:
+        raise UserError(Problem(f"cannot be read: {error.strerror}", Location(str(file)))) from error
+
+
+def _same_there(
+    files: Files,
+    name: str,
+    path: str,
+    there: Mapping[str, int],
+    known: Mapping[str, FileHash],
+    hashes: Mapping[str, FileHash],
+) -> bool:
+    """Tell whether a file on the volume has the content that is here; what is not known of it is read."""
+    if there[path] != hashes[path].size:
+        return False
+    if path in known:
+        return known[path] == hashes[path]
+    with tempfile.NamedTemporaryFile() as copy:
+        files.download(f"data/{name}/{path}", copy, lambda _: None)
+        copy.flush()
+        return same_content(Path(copy.name), hashes[path])
 
 
 def _listed(files: Files, name: str) -> list[Entry]:
@@ -109,13 +154,7 @@ def _known(files: Files, name: str) -> dict[str, FileHash]:
         told = json.loads(content) if content else {}
         return {path: FileHash(entry["size"], entry["sha256"]) for path, entry in told.items()}
     except (ValueError, TypeError, KeyError, AttributeError):
-        return {}  # then all is sent again; of blocks that are there, nothing is
-
-
-def _differs(path: str, expected: FileHash, there: Mapping[str, int], known: Mapping[str, FileHash]) -> bool:
-    if path not in there:
-        return False
-    return there[path] != expected.size or (path in known and known[path] != expected)
+        return {}  # then what is there is read again
 
 
 def _batches(paths: Sequence[str], hashes: Mapping[str, FileHash]) -> list[list[str]]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import attrs
 
 from mabe_core.cloud.attempts import FILE as ATTEMPTS
-from mabe_core.cloud.attempts import AttemptOver, Attempts, Ending, attempt
+from mabe_core.cloud.attempts import AttemptOver, Attempts, Ending
 from mabe_core.cloud.claims import Claims
-from mabe_core.cloud.guided import GuidedTraining
+from mabe_core.cloud.guided import GuidedTraining, spent
 from mabe_core.cloud.manifest import write_manifest
 from mabe_core.cloud.outcome import Outcome
 from mabe_core.cloud.request import CloudRequest
@@ -48,39 +50,68 @@ def run_request(request: CloudRequest, container: Container) -> Outcome:
         return Outcome(state="superseded", problems=(f"another submission runs {request.id}",), exit_code=1)
     if claim.started is None:  # whoever launched it was ended before it could write that down
         claim = claims.save(attrs.evolve(claim, call=container.call, app=container.app))
+    if claims.asked_to_stop(claim):
+        return Outcome(state="stopped")
     run = RunDirectory(container.volume / "runs" / request.id)
-    attempts = Attempts(
-        run.path / ATTEMPTS, attempt(request.token, container.call, container.app, request.cloud.gpu)
-    )
+    attempts = Attempts(container.store, request, container.call, run.path / ATTEMPTS)
 
     def publish(ended: Ending = "") -> None:
         """Make what is in the run directory last: nothing that is not committed does."""
+        attempts.save(ended)
         if run.record.exists():
-            attempts.save(ended)
+            attempts.tell()
             write_manifest(run)
         container.commit()
 
     ended: Ending = "failed"
+    outside = False
     try:
-        opened = _open(request, container, fresh=request.fresh and attempts.first_of_submission)
-        if opened.aside is not None:
-            attempts.begin_anew()
-        training = GuidedTraining(request, opened, attempts, claims, claim, publish)
-        ended, outcome = training.run()
+        over = spent(request, attempts)
+        if over is not None:
+            ended = "time limit"
+            return over
+        opened = _open(request, container, fresh=request.fresh and attempts.is_first)
+        ended, outcome = GuidedTraining(request, opened, attempts, claims, claim, publish).run()
         return outcome
     except MabeError as error:
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
         return Outcome(state="failed", problems=tuple(str(error).splitlines()), exit_code=error.exit_code)
-    except AttemptOver as over:
-        ended = over.ended
+    except AttemptOver as error:
+        ended = error.ended
         raise
     except KeyboardInterrupt:
-        ended = "preempted"
+        ended, outside = "preempted", True
         raise
+    except Exception as error:
+        ended = "failed"
+        raise RuntimeError(f"{type(error).__name__}: {error}") from error
     except BaseException:  # the cloud's own way to end an attempt
-        ended = "time limit" if attempts.seconds >= request.cloud.attempt_seconds - 1 else "stopped"
+        limit = attempts.seconds >= request.cloud.attempt_seconds - 1
+        ended, outside = "time limit" if limit else "stopped", True
         raise
     finally:
-        publish(ended)
+        _publish_last(publish, ended, outside=outside)
+
+
+def _publish_last(publish: Callable[[Ending], None], ended: Ending, *, outside: bool) -> None:
+    """Publish how an attempt ended, with patience.
+
+    Raises AttemptOver where that fails, so that another attempt makes up for it; unless it ends from
+    `outside`, when another follows anyway and nothing may stand in the way of what ends it.
+    """
+    for pause in (0.5, 1.0, 2.0, 4.0, None):
+        try:
+            publish(ended)
+            return
+        except Exception as error:
+            told = f"the volume could not be committed ({type(error).__name__}: {error})"
+            print(told, file=sys.stderr)
+            if pause is None:
+                if outside:
+                    return
+                raise AttemptOver(told, "failed") from error
+            time.sleep(pause)
 
 
 def _open(request: CloudRequest, container: Container, *, fresh: bool) -> OpenedRun:

@@ -69,7 +69,7 @@ class Reporter:
     def _listen(self) -> None:
         claim = self._claims.again(self._claim)
         self.superseded = claim is None
-        if claim is None or claim.stop:
+        if claim is None or self._claims.asked_to_stop(claim):
             self._stop.ask()
 
     def _trying(self, act: Callable[[], None]) -> bool:

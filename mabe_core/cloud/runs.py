@@ -10,6 +10,7 @@ import attrs
 
 from mabe_core.cloud.claims import LAUNCH_PATIENCE, Claim, Claims
 from mabe_core.cloud.service import Account, Files
+from mabe_core.cloud.watching import outcome_of
 from mabe_core.errors import UserError, did_you_mean
 from mabe_core.runs.directory import RunDirectory
 from mabe_core.runs.identity import EXPERIMENT_ID
@@ -26,13 +27,15 @@ class CloudRun:
     """A run as the cloud knows it.
 
     record: what the volume says, none before the first commit. claim: the submission that counts.
-    state: that of the record, or `starting` and `not begun` where there is none, or `damaged`.
+    state: that of the record; without one `starting`, how the call ended, or `not begun`; or `damaged`.
+    failure: why it failed where there is no record to tell.
     """
 
     id: str
     state: str
     record: Record | None
     claim: Claim | None
+    failure: str = ""
 
 
 def cloud_runs(account: Account, volume: str) -> list[CloudRun]:
@@ -85,17 +88,18 @@ def _look(account: Account, files: Files | None, run_id: str, claim: Claim | Non
         record = read_cloud_record(files, run_id) if files else None
     except DamagedRunError:
         return CloudRun(id=run_id, state="damaged", record=None, claim=claim)
-    if claim is not None and _goes_on(account, claim):
+    started = claim is not None and claim.started is not None
+    call = account.state(claim.call, 0) if claim is not None and started else None
+    launching = claim is not None and not started and time.time() - claim.renewed < LAUNCH_PATIENCE
+    failure = ""
+    if launching or (call is not None and call.state == "running"):
         state = "running" if record and record.state == "running" else "starting"
-    elif record is None:
-        state = "not begun"
-    else:
+    elif record is not None:
         # a record that says `running` and that no call writes was interrupted
         state = "interrupted" if record.state == "running" else record.state
-    return CloudRun(id=run_id, state=state, record=record, claim=claim)
-
-
-def _goes_on(account: Account, claim: Claim) -> bool:
-    if claim.started is None:
-        return time.time() - claim.renewed < LAUNCH_PATIENCE
-    return account.state(claim.call, 0).state == "running"
+    elif call is not None and call.state in ("returned", "failed"):
+        outcome = outcome_of(call)
+        state, failure = outcome.state, "\n".join(outcome.problems)
+    else:
+        state = "not begun"
+    return CloudRun(id=run_id, state=state, record=record, claim=claim, failure=failure)

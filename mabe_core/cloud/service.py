@@ -87,18 +87,26 @@ class Files(Protocol):
 class Account(Protocol):
     """An account of the cloud that was reached."""
 
-    def store(self, volume: str) -> Store: ...
+    def store(self, volume: str, *, create: bool = False) -> Store:
+        """Return what is known of a volume's runs; empty where nothing is, and it is not to be created."""
+        ...
 
     def files(self, volume: str, *, create: bool = False) -> Files | None:
         """Return the files of a volume, or None where there is no such volume."""
         ...
 
-    def launch(self, packed: Packed) -> Call:
-        """Build the image where needed and start the run, which goes on when this process ends."""
+    def launch(self, packed: Packed, started: Callable[[Call], None]) -> None:
+        """Build the image where needed and start the run, which goes on when this process ends.
+
+        started: told the call as soon as there is one.
+        """
         ...
 
     def state(self, call: str, wait: float) -> CallState:
-        """Return how a call stands once it is over, or after `wait` seconds."""
+        """Return how a call stands once it is over, or after `wait` seconds.
+
+        Raises ConnectionLostError or CloudError where that cannot be told: it may well go on.
+        """
         ...
 
     def cancel(self, call: Call) -> None:

@@ -74,17 +74,19 @@ class Follower:
             place = (told["attempt"], number)
             if place > self._seen:
                 self._seen = place
-                yield _event(name, values)
+                yield from _event(name, values)
         stepped = told["stepped"]
         if stepped is not None and stepped != self._stepped:
             self._stepped = stepped
-            yield _event(*stepped)
+            yield from _event(*stepped)
 
 
 def _plain(event: Event) -> tuple[str, dict[str, Any]]:
     return type(event).__name__, attrs.asdict(event)
 
 
-def _event(name: str, values: dict[str, Any]) -> Event:
-    made: Event = _CLASSES[name](**values)
-    return made
+def _event(name: str, values: dict[str, Any]) -> Iterator[Event]:
+    """Yield the event, unless another version of this program sent one that this one does not know."""
+    cls = _CLASSES.get(name)
+    if cls is not None and set(values) == {field.name for field in attrs.fields(cls)}:
+        yield cls(**values)

@@ -13,9 +13,11 @@ import attrs
 from mabe_core.cloud.claims import LAUNCH_PATIENCE, RENEW_EVERY, Claim, Claims
 from mabe_core.cloud.packing import Packed
 from mabe_core.cloud.runs import read_cloud_record
-from mabe_core.cloud.service import Account, Call
+from mabe_core.cloud.service import Account, Call, CloudError, ConnectionLostError
+from mabe_core.errors import UserError
 
-Launch = Callable[[Packed], Call]
+# launches what is packed, and tells the call as soon as there is one
+Launch = Callable[[Packed, Callable[[Call], None]], None]
 
 
 @attrs.frozen
@@ -32,10 +34,12 @@ def submit(account: Account, packed: Packed, launch: Launch, tell: Callable[[str
     Of several who do this at once, one launches it, and the others are given what that one launched.
     """
     request = packed.request
-    claims = Claims(account.store(request.cloud.volume))
+    claims = Claims(account.store(request.cloud.volume, create=True))
     while True:
         before = claims.current(request.id)
         if before is not None and is_live(account, claims, before, tell):
+            if request.fresh:
+                raise UserError(f"{request.id} runs; `mabe stop {request.id}` first, then `--fresh`")
             claim = claims.again(before)
             if claim is not None and claim.started is not None:
                 return Submitted("running", claim)
@@ -46,14 +50,31 @@ def submit(account: Account, packed: Packed, launch: Launch, tell: Callable[[str
             return Submitted("finished")
         claim = claims.take(request, after=before)
         if claim is not None:
-            try:
-                with _renewed(claims, claim):
-                    call = launch(packed)
-            except BaseException:
-                claims.save(attrs.evolve(claim, renewed=0.0))  # the next one need not wait
-                raise
-            claim = claims.again(claim) or claim
-            return Submitted("launched", claims.save(attrs.evolve(claim, call=call.call, app=call.app)))
+            return _launched(account, claims, claim, packed, launch)
+
+
+def _launched(account: Account, claims: Claims, claim: Claim, packed: Packed, launch: Launch) -> Submitted:
+    """Launch what is claimed; where somebody took over meanwhile, what that one launched counts."""
+    mine = claim
+
+    def started(call: Call) -> None:
+        nonlocal mine
+        mine = attrs.evolve(claim, call=call.call, app=call.app)
+        if claims.again(claim) is not None:
+            claims.save(mine)
+
+    try:
+        with _renewed(claims, claim):
+            launch(packed, started)
+    except BaseException:
+        if mine.started is None:
+            claims.save(attrs.evolve(claim, renewed=0.0))  # the next one need not wait
+        raise
+    assert mine.started is not None, "what was launched was told"
+    if claims.again(claim) is None:
+        account.cancel(mine.started)
+        return Submitted("running", claims.current(claim.id))
+    return Submitted("launched", mine)
 
 
 def is_live(
@@ -86,10 +107,13 @@ def _renewed(claims: Claims, claim: Claim) -> Iterator[None]:
 
     def renew() -> None:
         while not over.wait(RENEW_EVERY):
-            now = claims.again(claim)
-            if now is None or now.started is not None:
-                return
-            claims.save(attrs.evolve(now, renewed=time.time()))
+            try:
+                now = claims.again(claim)
+                if now is None or now.started is not None:
+                    return
+                claims.save(attrs.evolve(now, renewed=time.time()))
+            except (CloudError, ConnectionLostError):
+                continue  # the next sign of life will do
 
     thread = threading.Thread(target=renew, name="mabe-claim", daemon=True)
     thread.start()

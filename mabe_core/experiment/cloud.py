@@ -56,7 +56,8 @@ def check_timeout(_: Any, __: Any, value: str) -> None:
         raise ValueError(f"one attempt lasts at most 24h, not {value}; `max_total` may be longer.")
 
 
-_NAME = matches_re(r"[A-Za-z0-9._-]{1,58}")
+VOLUME_NAME = re.compile(r"[A-Za-z0-9._-]{1,58}")
+_NAME = matches_re(VOLUME_NAME)
 
 
 def _field(help: str, default: Any, validator: Any = None) -> Any:  # noqa: A002 - click's word for it

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,7 +80,7 @@ def test_data_is_pushed_once_and_trained_on_by_name(client: Client, folder: Path
     assert "mabe data push" in missing.err
     assert first.code == 0, first.err
     assert "4 files sent" in first.out
-    assert "1 hidden" in first.out
+    assert "1 hidden or no files" in first.out
     assert "0 files sent" in again.out
     assert "4 were there" in again.out
     assert listed == [
@@ -124,3 +126,45 @@ def test_a_push_that_broke_off_sends_the_rest(client: Client, folder: Path) -> N
     assert "Traceback" not in broken.err
     assert whole.code == 0, whole.err
     assert json.loads(client("data", "list", "--json").out)[0]["files"] == 4
+
+
+def test_what_others_put_there_is_compared_before_it_is_replaced(client: Client, folder: Path) -> None:
+    put = "import io, modal, sys\nwith modal.Volume.from_name(sys.argv[1], create_if_missing=True, version=2).batch_upload() as batch:\n    batch.put_file(sys.argv[2], 'data/wanderer/day0.csv')\n    batch.put_file(io.BytesIO(b'x' * int(sys.argv[3])), 'data/wanderer/day1.csv')"
+    words = [client.volume, str(folder / "day0.csv"), str((folder / "day1.csv").stat().st_size)]
+    subprocess.run([sys.executable, "-c", put, *words], env=client.environment(), check=True)
+    refused = client("data", "push", folder)
+    forced = client("data", "push", folder, "--force")
+
+    assert refused.code == 2
+    assert "day1.csv" in refused.err
+    assert "day0.csv" not in refused.err
+    assert "3 files sent" in forced.out
+    assert "1 were there" in forced.out
+
+
+def test_links_are_followed_and_what_is_only_there_is_told(
+    client: Client, folder: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "day9.csv").write_text("x")
+    (folder / "more").symlink_to(elsewhere)
+    (elsewhere / "round").symlink_to(folder)
+    (folder / "broken").symlink_to("nowhere")
+    first = client("data", "push", folder)
+    (folder / "day0.csv").unlink()
+    second = client("data", "push", folder)
+
+    assert "5 files sent" in first.out
+    assert "2 hidden or no files left out" in first.out
+    assert "1 files are there and not here" in second.out
+    assert client.on_volume("data/wanderer/more/day9.csv") == b"x"
+
+
+def test_a_name_that_a_volume_cannot_have_is_told(client: Client, folder: Path) -> None:
+    (folder / "a\nb.csv").write_text("x")
+    refused = client("data", "push", folder)
+
+    assert refused.code == 2
+    assert "rename it" in refused.err
+    assert "Traceback" not in refused.err

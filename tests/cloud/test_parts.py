@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mabe_core.cloud.attempts import Attempts, attempt
+from mabe_core.cloud.attempts import Attempts
 from mabe_core.cloud.claims import Claims
+from mabe_core.cloud.guided import spent
 from mabe_core.cloud.packing import pack, requirements
 from mabe_core.cloud.request import CloudRequest
 from mabe_core.cloud.signals import KEPT, Follower, Progress
@@ -122,13 +123,27 @@ def test_what_is_told_stays_small_and_begins_with_what_the_display_needs() -> No
     assert heard[-1] == EpochEnded({"epoch": 9_999}, False)
 
 
-def test_attempts_are_counted_by_submission(tmp_path: Path) -> None:
-    file = tmp_path / "cloud.json"
-    for token, ended in [("a", "time limit"), ("b", ""), ("b", "preempted"), ("b", "")]:
-        Attempts(file, attempt(token, "", "", "T4")).save(ended)  # type: ignore[arg-type]
-    now = Attempts(file, attempt("b", "", "", "T4"))
+def test_attempts_count_from_their_first_moment_whatever_becomes_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, file, clock = MemoryStore(), tmp_path / "cloud.json", [1000.0]
+    monkeypatch.setattr("mabe_core.cloud.attempts.time.time", lambda: clock[0])
 
-    assert (now.number, now.crashes, now.retried, now.first_of_submission) == (5, 2, 2, False)
+    def attempt(token: str) -> Attempts:
+        clock[0] += 50.0
+        return Attempts(store, request(token, timeout="40s", max_total="10min"), "", file)
+
+    attempt("a").save("time limit")
+    attempt("b")  # crashes at once, and says nothing
+    attempt("b").save("preempted")
+    attempt("b")
+    now = attempt("b")
+    now.tell()
+
+    assert (now.number, now.crashes, now.retried, now.is_first) == (4, 2, 2, False)
+    assert now.seconds_before == pytest.approx(40.0 + 0.0 + 40.0, abs=1.0)
+    assert [each["token"] for each in json.loads(file.read_text())["attempts"]] == ["b"] * 4
+    assert spent(request("b", timeout="40s", retries=1), now) is not None
 
 
 @pytest.mark.parametrize(
