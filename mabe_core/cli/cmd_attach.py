@@ -31,8 +31,8 @@ def command(run_id: str, volume: str, profile: str | None) -> None:
     state = place.account.state(claim.call, 0) if claim is not None and claim.started else None
     if claim is not None and state is not None and state.state == "running":
         sys.exit(follow(place, claim))
-    if state is not None and state.state != "unknown":
-        sys.exit(tell_outcome(place, found, outcome_of(state)))
+    if claim is not None and state is not None and state.state != "unknown":
+        sys.exit(tell_outcome(place, found, outcome_of(state, claims.asked_to_stop(claim))))
     record = read_cloud_record(place.files(), found)
     ended = "interrupted" if record is None or record.state == "running" else record.state
     for line in record.failure.splitlines() if record else ():

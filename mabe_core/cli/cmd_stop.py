@@ -34,8 +34,8 @@ def command(run_id: str, volume: str, profile: str | None) -> None:
     ended = stop(place.account, claims, claim)
     if ended is None:
         told = "is stopped: it ended without saving; what was saved before stays"
-    elif outcome_of(ended).state == "stopped":
-        told = "is stopped: it saved first"
+    elif ended.state == "returned" and outcome_of(ended, True).state != "stopped":
+        told = f"has ended by itself meanwhile: {outcome_of(ended, True).state}"
     else:
-        told = f"has ended by itself meanwhile: {outcome_of(ended).state}"
+        told = "is stopped: it saved first"
     click.echo(f"{found} {told}. `mabe-run` with `--cloud` goes on with it")

@@ -40,11 +40,12 @@ class CloudRun:
 
 def cloud_runs(account: Account, volume: str) -> list[CloudRun]:
     """Return all runs, sorted by id."""
-    claims = Claims(account.store(volume)).all()
+    claims = Claims(account.store(volume))
+    claimed = claims.all()
     files = account.files(volume)
-    ids = sorted({*(volume_ids(files) if files else ()), *claims})
+    ids = sorted({*(volume_ids(files) if files else ()), *claimed})
     with ThreadPoolExecutor(TOGETHER) as pool:
-        return list(pool.map(lambda run_id: _look(account, files, run_id, claims.get(run_id)), ids))
+        return list(pool.map(lambda run_id: _look(account, claims, files, run_id, claimed.get(run_id)), ids))
 
 
 def volume_ids(files: Files) -> list[str]:
@@ -83,7 +84,9 @@ def fetch_small(files: Files, run_id: str, folder: Path) -> RunDirectory:
     return run
 
 
-def _look(account: Account, files: Files | None, run_id: str, claim: Claim | None) -> CloudRun:
+def _look(
+    account: Account, claims: Claims, files: Files | None, run_id: str, claim: Claim | None
+) -> CloudRun:
     try:
         record = read_cloud_record(files, run_id) if files else None
     except DamagedRunError:
@@ -98,7 +101,7 @@ def _look(account: Account, files: Files | None, run_id: str, claim: Claim | Non
         # a record that says `running` and that no call writes was interrupted
         state = "interrupted" if record.state == "running" else record.state
     elif call is not None and call.state in ("returned", "failed"):
-        outcome = outcome_of(call)
+        outcome = outcome_of(call, claim is not None and claims.asked_to_stop(claim))
         state, failure = outcome.state, "\n".join(outcome.problems)
     else:
         state = "not begun"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from mabe_core.cloud.claims import Claim
+from mabe_core.cloud.claims import Claim, Claims
 from mabe_core.cloud.outcome import Outcome
 from mabe_core.cloud.service import Account, CallState, ConnectionLostError, Store
 from mabe_core.cloud.signals import Follower, progress_key
@@ -42,14 +42,15 @@ def watch(
         if not follower.began:
             waiting(time.monotonic() - began)
         if state.state != "running":
-            return outcome_of(state)
+            return outcome_of(state, Claims(store).asked_to_stop(claim))
 
 
-def outcome_of(state: CallState) -> Outcome:
-    """Return how a call that is over ended."""
+def outcome_of(state: CallState, asked_to_stop: bool) -> Outcome:
+    """Return how a call that is over ended; one that was asked to stop was stopped, however Modal puts it."""
     if state.state == "returned":
         return Outcome.from_text(state.result)
-    if state.state == "cancelled":
+    if state.state == "cancelled" or asked_to_stop:
         return Outcome(state="stopped")
-    told = state.result or "Modal no longer knows how it ended; the volume has what was committed"
-    return Outcome(state="failed", problems=tuple(told.strip().splitlines()[-1:]), exit_code=1)
+    told = (state.result or "Modal no longer knows how it ended").strip().splitlines()[-1]
+    problem = f"{told}. What was committed stays: the same command goes on from there"
+    return Outcome(state="failed", problems=(problem,), exit_code=1)

@@ -133,7 +133,9 @@ def test_a_container_that_crashes_too_often_is_given_up(client: Client, longer: 
         server.wait_for(lambda task=task: _is_over(server, task), 30)
     attached = client("attach", run_id)
 
-    assert attached.code == 0  # it is over, and its scores so far are shown
+    assert attached.code == 1
+    assert "exit code -9" in attached.err
+    assert "the same command goes on" in attached.err
     assert client.rows()[run_id]["state"] == "interrupted"
     assert client.run_cloud(longer).code == 0
 

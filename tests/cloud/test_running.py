@@ -155,9 +155,9 @@ def test_two_clients_at_once_make_one_run(
 
 
 def test_a_stopped_run_has_saved_and_goes_on_with_the_same_command(
-    client: Client, longer: Path, undisturbed: dict[str, Path]
+    client: Client, longest: Path, undisturbed: dict[str, Path]
 ) -> None:
-    watching = client.start_cloud(longer)
+    watching = client.start_cloud(longest)
     assert watching.stdout is not None
     for line in watching.stdout:
         if line.startswith("epoch"):
@@ -166,7 +166,7 @@ def test_a_stopped_run_has_saved_and_goes_on_with_the_same_command(
     stopped = client("stop", run_id[:9])
     watching.communicate(timeout=20)
     between = client.rows()[run_id]
-    resumed = client.run_cloud(longer)
+    resumed = client.run_cloud(longest)
     client("pull", run_id)
 
     assert "it saved first" in stopped.out
@@ -175,7 +175,7 @@ def test_a_stopped_run_has_saved_and_goes_on_with_the_same_command(
     assert 0 < between["step"] < 3600
     assert resumed.code == 0, resumed.err
     assert "going on from step" in resumed.out
-    assert weights(client.runs / run_id) == weights(undisturbed["longer"])
+    assert weights(client.runs / run_id) == weights(undisturbed["longest"])
 
 
 def test_what_waits_for_a_gpu_is_cancelled_at_once(client: Client, experiment: Path) -> None:
@@ -191,7 +191,7 @@ def test_what_waits_for_a_gpu_is_cancelled_at_once(client: Client, experiment: P
 
     assert "ended without saving" in stopped.out
     assert took < 15
-    assert client.rows()[run_id]["state"] == "not begun"
+    assert client.rows()[run_id]["state"] == "stopped"
     assert client.run_cloud(experiment).code == 0
 
 
