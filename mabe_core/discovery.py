@@ -18,7 +18,7 @@ from mabe_core import hookspecs
 from mabe_core.configs.fields import faults
 from mabe_core.errors import Problem, UserError, did_you_mean, raised_at
 from mabe_core.local_files import import_local_file, read_local_files
-from mabe_core.registry import KINDS, Broken, Kind, Loaded, Origin, Provided, Registry
+from mabe_core.registry import EVENTS, KINDS, Broken, Kind, Loaded, Origin, Provided, Registry
 from mabe_core.specs import Spec
 
 GROUP = "mabe"
@@ -64,7 +64,8 @@ def load_plugins(files: Sequence[Path] = (), installed: Sequence[Origin] | None 
         provided.extend(offers)
         broken.extend(failed)
         hooks = tuple(caller.name for caller in manager.get_hookcallers(plugin) or ())
-        found.append(Loaded(candidate.origin, hooks, time.perf_counter() - begun))
+        events = {hook: getattr(plugin, hook) for hook in hooks if hook in EVENTS}
+        found.append(Loaded(candidate.origin, hooks, time.perf_counter() - begun, events))
     manager.check_pending()
     strict = os.environ.get(STRICT, "") not in ("", "0")
     fatal = [fault for fault in broken if strict or fault.origin.place == "file"]
@@ -85,6 +86,7 @@ def installed_plugins() -> Iterator[Origin]:
             distribution=distribution,
             version=point.dist.version if point.dist else None,
             part=point.attr or "",
+            extras=tuple(point.extras),
         )
 
 
@@ -109,7 +111,7 @@ def _register(manager: pluggy.PluginManager, plugin: Any, origin: Origin) -> Non
 
 def _check_hooks(manager: pluggy.PluginManager, plugin: Any, origin: Origin) -> None:
     """Refuse what pluggy accepts in silence: hooks misspelled or not marked, plugins with none."""
-    known = [kind.hook for kind in KINDS.values()]
+    known = [*(kind.hook for kind in KINDS.values()), *EVENTS]
     marked = [name for name in dir(plugin) if manager.parse_hookimpl_opts(plugin, name) is not None]
     for name in marked:
         if name not in known:
@@ -121,13 +123,29 @@ def _check_hooks(manager: pluggy.PluginManager, plugin: Any, origin: Origin) -> 
                 f"{_place(value)}{name} looks like a hook: mark it with @hookimpl, or rename it"
             )
     for name in marked:
-        parameters = inspect.signature(getattr(plugin, name)).parameters.values()
-        asked = [str(parameter) for parameter in parameters if parameter.default is parameter.empty]
-        if asked:
-            where = _place(getattr(plugin, name))
-            raise PluginFault(f"{where}{name} is called with nothing, but asks for {', '.join(asked)}")
+        _check_arguments(name, getattr(plugin, name))
     if not marked:
         raise PluginFault(f"{origin.module} implements no hook; hooks: {', '.join(known)}")
+
+
+def _check_arguments(name: str, function: Callable[..., Any]) -> None:
+    """Refuse a hook that asks for what it is not given, and an event whose body would never run."""
+    parameters = inspect.signature(function).parameters.values()
+    if name not in EVENTS:
+        asked = [str(parameter) for parameter in parameters if parameter.default is parameter.empty]
+        if asked:
+            told = f"{name} is called with nothing, but asks for {', '.join(asked)}"
+            raise PluginFault(_place(function) + told)
+        return
+    given = EVENTS[name].arguments
+    for parameter in parameters:
+        by_name = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        if not by_name or parameter.name not in given:
+            hint = did_you_mean(parameter.name, given) if by_name else ""
+            told = f"{name} is given {', '.join(given)}, by name, but asks for {parameter}.{hint}"
+            raise PluginFault(_place(function) + told)
+    if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+        raise PluginFault(f"{_place(function)}{name} is called as a plain function: no `yield`, no `async`")
 
 
 def _offers(
