@@ -116,7 +116,7 @@ class _Watched:
 
 
 def _end_at_once(error: BaseException | None) -> None:
-    """Raise what a second Ctrl-C raised while a watcher was at work, which may have made another error of it."""
+    """Raise what a second Ctrl-C raised in a watcher, which may have made another error of it."""
     while error is not None:
         if isinstance(error, Interrupted):
             raise error
