@@ -79,7 +79,9 @@ def test_names_of_watchers_that_cannot_be_meant_are_all_told_with_their_lines():
         resolve(read_text(text, "e.yaml"), load_plugins())
     told = str(raised.value).splitlines()
     assert len(told) == 4
-    assert told[0].startswith("e.yaml:5: watchers[0]: no plugin is named 'tensorbord'. Did you mean 'tensorboard'?")
+    assert told[0].startswith(
+        "e.yaml:5: watchers[0]: no plugin is named 'tensorbord'. Did you mean 'tensorboard'?"
+    )
     assert told[1].startswith("e.yaml:6: watchers[1]: plugin losses (mabe-core ")
     assert "watches no runs" in told[1]
     assert "Valid: mlflow, tensorboard." in told[1]
@@ -90,9 +92,14 @@ def test_a_broken_watcher_is_told_with_what_it_failed_of_and_an_ambiguous_one_wi
     installed(site, "mabe-bad", "watches_badly", "import not_there_at_all\n")
     installed(site, "mabe-other", "tensorboard", WATCHER)
     registry = load_plugins()
-    with pytest.raises(UserError, match=r"not loaded: plugin watches_badly .*not_there_at_all'. `pip install -U mabe-bad`"):
+    with pytest.raises(
+        UserError, match=r"not loaded: plugin watches_badly .*not_there_at_all'. `pip install -U mabe-bad`"
+    ):
         registry.watcher("watches_badly")
-    with pytest.raises(UserError, match=r"'tensorboard' is the name of plugin tensorboard \(mabe-core .*\) and plugin tensorboard \(mabe-other 1.2\)"):
+    with pytest.raises(
+        UserError,
+        match=r"'tensorboard' is the name of plugin tensorboard \(mabe-core .*\) and plugin tensorboard \(mabe-other 1.2\)",
+    ):
         registry.watcher("tensorboard")
 
 
@@ -107,7 +114,10 @@ def test_a_library_that_is_missing_is_told_before_anything_is_trained(mabe, site
     line = len(tiny.read_text().splitlines())
     outcome = mabe("run", tiny)
     assert outcome.code == 2
-    assert f"{tiny}:{line}: watchers.0: lacks needs mabe-not-there, which is not installed, numpy <1, not " in outcome.err
+    assert (
+        f"{tiny}:{line}: watchers.0: lacks needs mabe-not-there, which is not installed, numpy <1, not "
+        in outcome.err
+    )
     assert "`pip install 'mabe-lacking[more]'`" in outcome.err
     assert "torch" not in outcome.err
     assert not (tmp_path / "runs").exists()

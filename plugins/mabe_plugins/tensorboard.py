@@ -76,10 +76,14 @@ def _close(run: RunView) -> None:
 
 
 def _write_scores(writer: EventsWriter, line: Mapping[str, Any]) -> None:
+    """Write all scores of an epoch as one event, so that a file that was cut off has all of them or none."""
+    from tensorboardX.proto.summary_pb2 import Summary
     from tensorboardX.summary import scalar
 
+    summary = Summary()
     for name, value in epoch_scores(line).items():
-        _write(writer, scalar(name, value), line["step"])
+        summary.MergeFrom(scalar(name, value))
+    _write(writer, summary, line["step"])
 
 
 def _write(writer: EventsWriter, summary: Any, step: int) -> None:

@@ -208,7 +208,9 @@ def observe_run(file: Path, watcher: Path, folder: Path, told: list[Event]) -> N
 
 def test_who_watches_is_no_part_of_the_id_and_a_local_file_is_kept_with_the_run(mabe, tiny, tmp_path):
     plain = mabe("run", tiny, "--dry-run").out.splitlines()[0]
-    named = mabe("run", tiny, "--dry-run", "-p", WATCHER, "--set", "watchers=[tensorboard]").out.splitlines()[0]
+    named = mabe("run", tiny, "--dry-run", "-p", WATCHER, "--set", "watchers=[tensorboard]").out.splitlines()[
+        0
+    ]
     assert plain == named
     mabe("run", tiny, "-p", WATCHER)
     run = only_run(tmp_path)
