@@ -72,7 +72,7 @@ def mabe_experiment_finished(run: RunView) -> None:
 def mabe_experiment_failed(run: RunView) -> None:
     """Say that it failed, and why."""
     with _reaching(run) as client:
-        client.set_tag(_run_id(run), "mabe.failure", _cut(run.record["failure"], "MAX_TAG_VAL_LENGTH"))
+        client.set_tag(_run_id(run), "mabe.failure", run.record["failure"])
         client.set_terminated(_run_id(run), "FAILED")
 
 
@@ -141,15 +141,10 @@ def _run_id(run: RunView) -> str:
 
 
 def _log_parameters(client: MlflowClient, run_id: str, run: RunView) -> None:
-    """Log what was asked for; once, since MLflow lets no parameter change."""
+    """Log what was asked for; once, since MLflow lets no parameter change. Its client cuts long values."""
     from mlflow.entities import Param
-    from mlflow.utils.validation import MAX_PARAMS_TAGS_PER_BATCH as MOST
 
-    params = [
-        Param(_key(name), _cut(str(value), "MAX_PARAM_VAL_LENGTH")) for name, value in run.flat().items()
-    ]
-    for begin in range(0, len(params), MOST):
-        client.log_batch(run_id, params=params[begin : begin + MOST])
+    client.log_batch(run_id, params=[Param(_key(name), str(value)) for name, value in run.flat().items()])
 
 
 def _log_tags(client: MlflowClient, run_id: str, run: RunView) -> None:
@@ -169,7 +164,7 @@ def _log_tags(client: MlflowClient, run_id: str, run: RunView) -> None:
     }
     for name, value in tags.items():
         if value != "":
-            client.set_tag(run_id, _key(name), _cut(str(value), "MAX_TAG_VAL_LENGTH"))
+            client.set_tag(run_id, _key(name), str(value))
 
 
 def _log_scores(client: MlflowClient, run_id: str, line: Mapping[str, Any]) -> None:
@@ -194,10 +189,6 @@ def _register(client: MlflowClient, run_id: str, run: RunView) -> None:
 
 def _key(name: str) -> str:
     """Return a name as MLflow allows it: of these characters, and not longer than it stores."""
-    return _cut(re.sub(r"[^\w./ :-]", "_", name), "MAX_ENTITY_KEY_LENGTH")
+    from mlflow.utils.validation import MAX_ENTITY_KEY_LENGTH
 
-
-def _cut(text: str, limit: str) -> str:
-    from mlflow.utils import validation
-
-    return text[: getattr(validation, limit)]
+    return re.sub(r"[^\w./ :-]", "_", name)[:MAX_ENTITY_KEY_LENGTH]

@@ -19,6 +19,7 @@ from mabe_core.training.run import train
 from mabe_core.training.watching import watched
 from tests.conftest import FILES
 from tests.fake_site import plugin
+from tests.plugins.watched_runs import damage, let_it_seem_interrupted
 from tests.training.test_running import LONG, assert_same_bits, final_weights, only_run, wait_for_checkpoint
 
 WATCHER = FILES / "watcher.py"
@@ -82,7 +83,7 @@ def test_an_interrupted_run_is_told_when_it_starts_again_and_from_where(mabe, ti
     # the file was copied into the run directory, so that `--resume` needs no `-p`
     assert mabe("run", "--resume", run.name).code == 0
     after = seen(run)[len(before) :]
-    assert (before[-1]["event"], before[-1]["step"]) == ("saved", stopped["step"])
+    assert (before[-1]["event"] in ("saved", "epoch"), before[-1]["step"]) == (True, stopped["step"])
     again = after[0]
     assert (again["event"], again["attempts"], again["step"]) == ("started", 2, stopped["step"])
     assert again["epochs"] == list(range(1, stopped["epoch"] + 1))
@@ -216,3 +217,14 @@ def test_who_watches_is_no_part_of_the_id_and_a_local_file_is_kept_with_the_run(
     run = only_run(tmp_path)
     assert (run / "plugins" / "watcher.py").read_bytes() == WATCHER.read_bytes()
     assert "plugins/watcher.py" in (run / "experiment.yaml").read_text()
+
+
+def test_a_run_that_lost_its_checkpoints_is_told_to_start_from_the_beginning(mabe, tiny, tmp_path):
+    mabe("run", tiny, "-p", WATCHER)
+    run = only_run(tmp_path)
+    let_it_seem_interrupted(run)
+    for checkpoint in (run / "checkpoints").iterdir():
+        damage(checkpoint)
+    mabe("run", tiny, "-p", WATCHER)
+    again = [each for each in seen(run) if each["event"] == "started"][1]
+    assert (again["attempts"], again["step"], again["epochs"]) == (2, 0, [])
