@@ -303,7 +303,8 @@ class ModalAccount:
 
 def _asked_of_modal() -> str | None:
     """Return the experiment file of `modal run modal_runner.py --experiment FILE`; None elsewhere."""
-    if not modal.is_local() or Path(sys.argv[0]).stem != "modal" or "run" not in sys.argv:
+    program = Path(sys.argv[0])  # `modal`, or modal/__main__.py by `python -m modal`
+    if not modal.is_local() or "modal" not in (program.stem, program.parent.name) or "run" not in sys.argv:
         return None
     words = [part for word in sys.argv for part in word.split("=", 1)]
     if "--experiment" not in words[:-1]:

@@ -12,14 +12,14 @@ import json
 import re
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import attrs
 import click
 
-from mabe_core.cli import COMMANDS, group
+from mabe_core.cli import group
 from mabe_core.configs.fields import describe
 from mabe_core.discovery import load_plugins
 from mabe_core.experiment.cloud import Cloud
@@ -44,13 +44,19 @@ def table(titles: list[str], rows: list[list[str]]) -> str:
 def commands() -> str:
     """Return the help text of every command."""
     context = click.Context(group, info_name="mabe", terminal_width=100, **group.context_settings)
-    texts = []
-    for name in COMMANDS:
-        command = group.get_command(context, name)
+    return "\n".join(help_texts(group, context))
+
+
+def help_texts(commands: click.Group, context: click.Context) -> Iterator[str]:
+    """Yield the help text of each command of a group, and of those inside it."""
+    for name in commands.list_commands(context):
+        command = commands.get_command(context, name)
         assert command is not None
         with click.Context(command, info_name=name, parent=context, terminal_width=100) as inner:
-            texts.append(f"## mabe {name}\n\n```text\n{command.get_help(inner)}\n```\n")
-    return "\n".join(texts)
+            if isinstance(command, click.Group):
+                yield from help_texts(command, inner)
+            else:
+                yield f"## {inner.command_path}\n\n```text\n{command.get_help(inner)}\n```\n"
 
 
 def built_in() -> Registry:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.metadata
-import inspect
+import importlib.util
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,19 +16,14 @@ import attrs
 import pluggy
 
 from mabe_core import hookspecs
-from mabe_core.configs.fields import faults
-from mabe_core.errors import Problem, UserError, did_you_mean, raised_at
+from mabe_core.errors import Problem, UserError, did_you_mean
 from mabe_core.local_files import import_local_file, read_local_files
-from mabe_core.registry import EVENTS, KINDS, Broken, Kind, Loaded, Origin, Provided, Registry
-from mabe_core.specs import Spec
+from mabe_core.plugin_faults import PluginFault, check_hooks, checked_specs, problem_of
+from mabe_core.registry import EVENTS, KINDS, Broken, Loaded, Origin, Provided, Registry
 
 GROUP = "mabe"
 OWN_DISTRIBUTION = "mabe-core"
 STRICT = "MABE_STRICT_PLUGINS"
-
-
-class PluginFault(ValueError):
-    """Something in a plugin that its author has to mend; the message names file and line."""
 
 
 @attrs.frozen
@@ -54,7 +50,7 @@ def load_plugins(files: Sequence[Path] = (), installed: Sequence[Origin] | None 
         begun = time.perf_counter()
         try:
             plugin = candidate.load()
-            _check_hooks(manager, plugin, candidate.origin)
+            check_hooks(manager, plugin, candidate.origin)
             _register(manager, plugin, candidate.origin)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything; it is told
             broken.append(Broken(candidate.origin, _explain(error, candidate.origin), error))
@@ -64,14 +60,66 @@ def load_plugins(files: Sequence[Path] = (), installed: Sequence[Origin] | None 
         provided.extend(offers)
         broken.extend(failed)
         hooks = tuple(caller.name for caller in manager.get_hookcallers(plugin) or ())
-        events = {hook: getattr(plugin, hook) for hook in hooks if hook in EVENTS}
-        found.append(Loaded(candidate.origin, hooks, time.perf_counter() - begun, events))
+        seconds = time.perf_counter() - begun
+        found.append(Loaded(candidate.origin, hooks, seconds, _events(manager, plugin)))
     manager.check_pending()
     strict = os.environ.get(STRICT, "") not in ("", "0")
     fatal = [fault for fault in broken if strict or fault.origin.place == "file"]
     if fatal:
         raise UserError(Problem(f"plugin cannot be used: {fault}") for fault in fatal)
     return Registry(provided, broken, found)
+
+
+@attrs.frozen
+class Examined:
+    """One plugin by itself: what it offers and what is wrong with it, among all that is installed.
+
+    events: those of its hooks that watch runs.
+    """
+
+    origin: Origin
+    offers: tuple[Provided, ...]
+    events: tuple[str, ...]
+    broken: tuple[Broken, ...]
+    registry: Registry
+
+
+def examine(target: str) -> Examined:
+    """Load one plugin, a file or a module, and return its faults instead of raising them.
+
+    Raises UserError where there is no such file or module.
+    """
+    candidate = _named(target)
+    origin = candidate.origin
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    try:
+        plugin = candidate.load()
+        check_hooks(manager, plugin, origin)
+        _register(manager, plugin, origin)
+        offers, broken = _offers(manager, plugin, origin)
+        events = tuple(_events(manager, plugin))
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
+        offers, events, broken = [], (), [Broken(origin, _explain(error, origin), error)]
+    others = [offer for offer in load_plugins().all() if offer.origin.module != origin.module]
+    return Examined(origin, tuple(offers), events, tuple(broken), Registry([*others, *offers]))
+
+
+def _named(target: str) -> _Candidate:
+    if target.endswith(".py") or Path(target).is_file():
+        return next(_local([Path(target)]))
+    installed = {origin.module: origin for origin in installed_plugins()}
+    if target in installed:
+        return _Candidate(installed[target], _importing(installed[target]))
+    try:
+        found = importlib.util.find_spec(target)
+    except (ImportError, ValueError):
+        found = None
+    if found is None:
+        words = did_you_mean(target, list(installed))
+        raise UserError(f"there is no plugin file and no module {target!r}.{words}")
+    origin = Origin(plugin=target, module=target, place="installed")
+    return _Candidate(origin, functools.partial(importlib.import_module, target))
 
 
 def installed_plugins() -> Iterator[Origin]:
@@ -109,43 +157,10 @@ def _register(manager: pluggy.PluginManager, plugin: Any, origin: Origin) -> Non
     manager.register(plugin, name=name)
 
 
-def _check_hooks(manager: pluggy.PluginManager, plugin: Any, origin: Origin) -> None:
-    """Refuse what pluggy accepts in silence: hooks misspelled or not marked, plugins with none."""
-    known = [*(kind.hook for kind in KINDS.values()), *EVENTS]
-    marked = [name for name in dir(plugin) if manager.parse_hookimpl_opts(plugin, name) is not None]
-    for name in marked:
-        if name not in known:
-            where = _place(getattr(plugin, name))
-            raise PluginFault(f"{where}no hook is named {name!r}.{did_you_mean(name, known)}")
-    for name, value in inspect.getmembers(plugin, inspect.isroutine):
-        if name.startswith("mabe_") and name not in marked:
-            raise PluginFault(
-                f"{_place(value)}{name} looks like a hook: mark it with @hookimpl, or rename it"
-            )
-    for name in marked:
-        _check_arguments(name, getattr(plugin, name))
-    if not marked:
-        raise PluginFault(f"{origin.module} implements no hook; hooks: {', '.join(known)}")
-
-
-def _check_arguments(name: str, function: Callable[..., Any]) -> None:
-    """Refuse a hook that asks for what it is not given, and an event whose body would never run."""
-    parameters = inspect.signature(function).parameters.values()
-    if name not in EVENTS:
-        asked = [str(parameter) for parameter in parameters if parameter.default is parameter.empty]
-        if asked:
-            told = f"{name} is called with nothing, but asks for {', '.join(asked)}"
-            raise PluginFault(_place(function) + told)
-        return
-    given = EVENTS[name].arguments
-    for parameter in parameters:
-        by_name = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-        if not by_name or parameter.name not in given:
-            hint = did_you_mean(parameter.name, given) if by_name else ""
-            told = f"{name} is given {', '.join(given)}, by name, but asks for {parameter}.{hint}"
-            raise PluginFault(_place(function) + told)
-    if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
-        raise PluginFault(f"{_place(function)}{name} is called as a plain function: no `yield`, no `async`")
+def _events(manager: pluggy.PluginManager, plugin: Any) -> dict[str, Callable[..., Any]]:
+    """Return those hooks of one plugin that watch runs."""
+    hooks = [caller.name for caller in manager.get_hookcallers(plugin) or ()]
+    return {hook: getattr(plugin, hook) for hook in hooks if hook in EVENTS}
 
 
 def _offers(
@@ -158,46 +173,14 @@ def _offers(
             if impl.plugin is not plugin:
                 continue
             try:
-                offers += [Provided(spec, origin) for spec in _checked(impl.function(), kind, impl.function)]
+                offers += [
+                    Provided(spec, origin) for spec in checked_specs(impl.function(), kind, impl.function)
+                ]
             except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
                 failed.append(Broken(origin, _explain(error, origin), error))
     return offers, failed
 
 
-def _checked(specs: Any, kind: Kind, function: Callable[..., Any]) -> list[Spec[Any]]:
-    where = _place(function)
-    if not isinstance(specs, (list, tuple)):
-        raise PluginFault(f"{where}{kind.hook} must return a list of {kind.spec.__name__}, not {specs!r}")
-    for spec in specs:
-        if not isinstance(spec, kind.spec):
-            found = type(spec).__name__
-            raise PluginFault(f"{where}{kind.hook} must return {kind.spec.__name__}, not {found}")
-        _check_config(spec, where)
-    return list(specs)
-
-
-def _check_config(spec: Spec[Any], where: str) -> None:
-    told = faults(spec.config)
-    if told:
-        place = _place(spec.config) or where
-        raise PluginFault(f"{place}the config of {spec.kind} {spec.name!r}: {'; '.join(told)}")
-
-
-def _place(thing: Any) -> str:
-    """Return `file:line: ` of a function or class, or nothing where it has no source."""
-    try:
-        file = inspect.getsourcefile(thing)
-        line = inspect.getsourcelines(thing)[1]
-    except (OSError, TypeError):
-        return ""
-    return f"{file}:{line}: "
-
-
 def _explain(error: BaseException, origin: Origin) -> str:
     """Say what a plugin raised, with the line of its own file that did."""
-    if isinstance(error, PluginFault):
-        return str(error)
-    what = f"{type(error).__name__}: {error}"
-    if isinstance(error, SyntaxError):
-        return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"
-    return f"{raised_at(error, origin.module, origin.file)}{what}"
+    return str(problem_of(error, origin))

@@ -89,6 +89,12 @@ def raised_at(error: BaseException, module: str, file: Path | None = None) -> st
 
     file: where the module is, for one that failed while it was imported.
     """
+    line = raising_line(error, module, file)
+    return f"{line}: " if line else ""
+
+
+def raising_line(error: BaseException, module: str, file: Path | None = None) -> Location | None:
+    """Return the deepest line of a module's package that raised, if one did; arguments as of raised_at."""
     package = module.partition(".")[0]
     source = str(file) if file else getattr(sys.modules.get(module), "__file__", None)
     own = [
@@ -96,4 +102,4 @@ def raised_at(error: BaseException, module: str, file: Path | None = None) -> st
         for frame in traceback.extract_tb(error.__traceback__)
         if frame.filename == source or package in Path(frame.filename).with_suffix("").parts
     ]
-    return f"{own[-1].filename}:{own[-1].lineno}: " if own else ""
+    return Location(own[-1].filename, own[-1].lineno) if own else None

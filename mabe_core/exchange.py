@@ -238,7 +238,8 @@ class Feature(Protocol):
     context None means that it looks at the whole recording.
     """
 
-    context: int | None
+    @property
+    def context(self) -> int | None: ...
 
     def __call__(self, pose: Pose) -> Pose: ...
 

@@ -44,6 +44,7 @@ def import_local_file(origin: Origin) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, origin.file)
     assert spec is not None, "a .py path always has a loader"
     module = importlib.util.module_from_spec(spec)
+    module.__file__ = str(origin.file)  # as its code has it, and whoever named it, not made absolute
     sys.modules[name] = module
     try:
         exec(compile(origin.content, str(origin.file), "exec", dont_inherit=True), module.__dict__)

@@ -5,6 +5,7 @@ To add a kind, add its class here and its hook in hookspecs.py; everything else 
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -60,6 +61,15 @@ class Spec(Generic[C]):
         """Return the summary, or the first line of the config's docstring."""
         documented = (self.config.__doc__ or "").strip()
         return self.summary or documented.partition("\n")[0]
+
+    @classmethod
+    def given(cls, function: str) -> tuple[str, ...]:
+        """Return what `build`, or another function of the spec, is called with, as its annotation says."""
+        annotation = ast.parse(str(attrs.fields_dict(cls)[function].type), mode="eval")
+        # ast.walk goes breadth first, so this is the outer function's list
+        parameters = next(node for node in ast.walk(annotation) if isinstance(node, ast.List))
+        words = [ast.unparse(each).removeprefix("ex.") for each in parameters.elts]
+        return ("config", *words[1:])
 
 
 @attrs.frozen(kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import attrs
 import pytest
 
 from mabe_core.cli import main
+from tests.modal_server.running import LoopbackServer
 
 # one thread: two that share a busy core wait for each other, and these models are too small to gain
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -53,6 +55,13 @@ class Outcome:
     err: str
 
 
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackServer]:
+    """One loopback Modal server for all tests; what it stores is kept apart by each test's own volume."""
+    with LoopbackServer(tmp_path_factory.mktemp("modal-server")) as server:
+        yield server
+
+
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     """Return an experiment file that trains in under a second."""
@@ -78,6 +87,28 @@ def mabe(
         return Outcome(int(ended.value.code or 0), captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def example_site(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return a folder that pip installed examples/mabe_tcn into; the package is found while the test runs."""
+    site = install_example(tmp_path_factory.getbasetemp() / "example_site")
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    yield site
+    for name in [name for name in sys.modules if name.partition(".")[0] == "mabe_tcn"]:
+        del sys.modules[name]
+
+
+def install_example(site: Path) -> Path:
+    """Install examples/mabe_tcn into a folder, once; from a copy, since building writes beside the source."""
+    if not site.exists():
+        source = site.with_name("example_source")
+        shutil.copytree(ROOT / "examples" / "mabe_tcn", source)
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        offline = ["--no-index", "--no-deps", "--no-build-isolation"]
+        subprocess.run([*pip, *offline, "--target", site, source], check=True)
+    return site
 
 
 @pytest.fixture

@@ -63,6 +63,9 @@ def test_an_installed_plugin_is_found_with_its_distribution(site):
         (("def build(config, data):", "def build(config, data:"), r"plug.py:9: SyntaxError"),
         (("return [", "return 1 / 0 or ["), r"plug.py:14: ZeroDivisionError"),
         (("def mabe_models()", "def mabe_models(wrong)"), r"wrong"),
+        (("def build(config, data)", "def build(config, data, extra)"), r"plug.py:9: build of model 'mine' is called with \(config, DataShape\): missing a required argument: 'extra'"),
+        (("def build(config, data)", "def build(config)"), r"plug.py:9: build of model 'mine' is called with \(config, DataShape\): too many positional arguments"),
+        (("build=build)", "build=None)"), r"plug.py:12: build of model 'mine' must be a function, not None"),
         (("@hookimpl\ndef mabe_models():\n", "def other():\n"), r"implements no hook; hooks: mabe_models, "),
     ],
 )  # fmt: skip
@@ -171,6 +174,19 @@ def test_what_is_no_python_file_of_a_sane_size_is_refused_by_name(tmp_path):
 def test_a_file_is_compiled_without_the_flags_of_the_module_that_loads_it(tmp_path):
     evaluated = GOOD + "\ndef plain(x: int): ...\nassert plain.__annotations__ == {'x': int}\n"
     assert load_plugins([plugin(tmp_path, evaluated)]).find("model", "mine")
+
+
+def test_a_file_named_by_a_relative_path_is_blamed_by_that_path(mabe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plugin(tmp_path, GOOD.replace("raise AssertionError", "raise RuntimeError('boom')"))
+    (tmp_path / "x.yaml").write_text(
+        "name: x\nplugins: [plug.py]\nmodel: mine\n"
+        "data: {dataset: {name: synthetic, train_recordings: 1, validation_recordings: 1, seconds: 60.0}, "
+        "features: [normalize, interpolate]}\n"
+    )
+    outcome = mabe("run", "x.yaml")
+    assert outcome.code == 2
+    assert "model mine raised RuntimeError: boom (plug.py:10)" in outcome.err
 
 
 def test_every_kind_has_a_hook_and_the_list_names_what_is_promised(mabe):

@@ -27,10 +27,24 @@ COMMANDS = {
     "schema": "write what editors complete and check experiments by",
     "doctor": "check what this machine has and lacks",
     "completion": "print what lets a shell complete commands and names",
+    "init": "begin a folder of experiments",
+    "plugin": "write a plugin to start from, or check one",
 }
 
 
-class LazyGroup(click.Group):
+class SuggestingGroup(click.Group):
+    """A group that names the nearest command where there is none of the name given."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        names = self.list_commands(ctx)
+        if args[0] not in names and not args[0].startswith("-"):
+            ctx.fail(f"no command is named {args[0]!r}.{did_you_mean(args[0], names)}")
+        return super().resolve_command(ctx, args)
+
+
+class LazyGroup(SuggestingGroup):
     """A group whose commands cost nothing until they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -41,13 +55,6 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(f"mabe_core.cli.cmd_{cmd_name}").command
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
-            ctx.fail(f"no command is named {args[0]!r}.{did_you_mean(args[0], list(COMMANDS))}")
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

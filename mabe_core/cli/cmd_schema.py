@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from mabe_core.cli import options
+
+
+def write_schema(folder: Path, plugin_files: Sequence[Path]) -> list[Path]:
+    """Write the schema into a folder of experiments where there is none; return what was written."""
+    from mabe_core.experiment.json_schema import FILE, schema_text
+    from mabe_core.runs.files import write_whole
+
+    file = folder / FILE
+    if file.exists():
+        return []
+    write_whole(file, schema_text(options.registry(plugin_files)))
+    return [file]
 
 
 @click.command("schema")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from cattrs import ClassValidationError, ForbiddenExtraKeysError, IterableValidationError
 from cattrs.errors import IterableValidationNote
@@ -18,6 +19,7 @@ from mabe_core.experiment.rules import own_words
 from mabe_core.experiment.schema import Experiment
 from mabe_core.experiment.sections import Section, sections
 from mabe_core.registry import KINDS, Registry
+from mabe_core.specs import Component
 
 MOST_PROBLEMS = 20
 
@@ -38,6 +40,36 @@ def resolve(document: Document, registry: Registry) -> Experiment:
     if problems or experiment is None:
         raise UserError(_in_order(problems, document))
     return experiment
+
+
+def resolve_component(
+    kind: str, name: str, settings: Mapping[str, Any], registry: Registry
+) -> Component[Any]:
+    """Return one component that stands in no experiment, its defaults filled in.
+
+    Raises UserError with everything that is wrong with its settings.
+    """
+    component: Any = Component  # to a type checker, what stands in the brackets would have to be known
+    annotation = component[KINDS[kind].spec]
+    try:
+        structured: Component[Any] = _converter(registry).structure({"name": name, **settings}, annotation)
+    except (ClassValidationError, IterableValidationError) as error:
+        raise UserError(
+            Problem(_said(leaf), path=path_text(path)) for path, leaf in _leaves(error)
+        ) from error
+    return structured
+
+
+def _said(error: BaseException) -> str:
+    match error:
+        case ForbiddenExtraKeysError():
+            return f"there is no key {', '.join(sorted(error.extra_fields))}"
+        case KeyError():
+            return "it is missing"
+        case ValueError() | TypeError():
+            return own_words(error)
+        case _:
+            raise error
 
 
 def _in_order(problems: Sequence[Problem], document: Document) -> list[Problem]:

@@ -77,7 +77,7 @@ def plugins(registry: Registry) -> Iterator[Finding]:
 
 def cloud_account() -> Finding:
     """Tell whether Modal would find a token, in the environment or in its file; Modal itself is not asked."""
-    remedy = "For `--cloud`, run `modal setup` once, or set MODAL_TOKEN_ID and MODAL_TOKEN_SECRET."
+    remedy = "For `--cloud`, run `modal token new` once, or set MODAL_TOKEN_ID and MODAL_TOKEN_SECRET."
     by_environment = [name for name in ("MODAL_TOKEN_ID", "MODAL_TOKEN_SECRET") if os.environ.get(name)]
     if len(by_environment) == 2:
         return Finding("cloud", "good", "a Modal token is given by the environment")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import torch
@@ -18,7 +18,7 @@ from mabe_core.training.parts import Parts
 
 def check_dataset(experiment: Experiment, dataset: Dataset) -> None:
     """Raise UserError that lists what is wrong with a dataset's recordings, at most 20 faults."""
-    told = list(_dataset_faults(dataset))[:20]
+    told = list(dataset_faults(dataset))[:20]
     loss = experiment.loss.spec
     if not dataset.exclusive:
         told.append("several classes a frame are not supported yet")
@@ -29,7 +29,8 @@ def check_dataset(experiment: Experiment, dataset: Dataset) -> None:
         raise UserError(Problem(f"dataset {name} gave {fault}", path="data.dataset") for fault in told)
 
 
-def _dataset_faults(dataset: Dataset) -> Iterator[str]:
+def dataset_faults(dataset: Dataset) -> Iterator[str]:
+    """Yield what is wrong with a dataset's recordings and names."""
     if not dataset.recordings:
         yield "no recording"
     for what, names in (
@@ -68,24 +69,26 @@ def _recording_faults(recording: Recording, classes: int) -> Iterator[str]:
 def check_partition(experiment: Experiment, dataset: Dataset, partition: Partition) -> None:
     """Raise UserError where segments lie outside their recording or share frames."""
     name = experiment.data.split.name
+    for fault in partition_faults(dataset.recordings, partition):
+        raise UserError(Problem(f"split {name} gave {fault}", path="data.split"))
+
+
+def partition_faults(recordings: Sequence[Recording], partition: Partition) -> Iterator[str]:
+    """Yield what is wrong with the segments: where they lie, and frames that two of them have."""
     taken: dict[int, list[tuple[int, int]]] = {}
     for segment in partition.segments:
-        if not 0 <= segment.recording < len(dataset.recordings) or segment.role not in ROLES:
-            raise UserError(Problem(f"split {name} gave {segment}", path="data.split"))
-        frames = dataset.recordings[segment.recording].frames
+        if not 0 <= segment.recording < len(recordings) or segment.role not in ROLES:
+            yield str(segment)
+            continue
+        frames = recordings[segment.recording].frames
         if not 0 <= segment.start < segment.stop <= frames:
-            raise UserError(
-                Problem(f"split {name} gave {segment} of a recording of {frames} frames", path="data.split")
-            )
+            yield f"{segment} of a recording of {frames} frames"
         taken.setdefault(segment.recording, []).append((segment.start, segment.stop))
     for recording, segments in taken.items():
         segments.sort()
         for (_, stop), (start, _) in pairwise(segments):
             if start < stop:
-                where = dataset.recordings[recording].name
-                raise UserError(
-                    Problem(f"split {name} gave frame {start} of {where} to two segments", path="data.split")
-                )
+                yield f"frame {start} of {recordings[recording].name} to two segments"
 
 
 def check_outputs(experiment: Experiment, parts: Parts, data: TrainingData) -> None:

@@ -61,6 +61,8 @@ def test_show_tells_every_field_with_type_default_and_help(mabe):
     ("words", "told"),
     [
         (["lsit"], "Did you mean 'list'?"),
+        (["plugin", "chekc"], "Did you mean 'check'?"),
+        (["plugin", "check", "nowhere.py"], "nowhere.py: plugin file cannot be read"),
         (["list", "modle"], "Did you mean 'model'?"),
         (["show", "model", "transfromer"], "Did you mean 'transformer'?"),
         (["run"], "name an EXPERIMENT file, or --resume an ID"),

@@ -33,7 +33,7 @@ def test_a_machine_without_data_and_account_is_not_broken(doctor, mabe):
     assert {subject: each["state"] for subject, each in found.items()} == {"cloud": "note", "data": "note"}
     shown = mabe("doctor")
     assert shown.code == 0
-    assert "→ For `--cloud`, run `modal setup` once" in shown.out
+    assert "→ For `--cloud`, run `modal token new` once" in shown.out
     assert "torch 2." in shown.out
 
 

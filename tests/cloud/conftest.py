@@ -17,13 +17,6 @@ from tests.conftest import TINY, Outcome
 from tests.modal_server.running import LoopbackServer, environment_without_modal
 
 
-@pytest.fixture(scope="session")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackServer]:
-    """One server for all tests; what it stores is kept apart by each test's own volume."""
-    with LoopbackServer(tmp_path_factory.mktemp("modal-server")) as server:
-        yield server
-
-
 @attrs.frozen
 class Client:
     """Somebody's machine: a folder of runs, the server's address, a volume."""

@@ -94,9 +94,9 @@ def _losses(run: Path) -> list[tuple[int, float]]:
 
 
 def test_a_run_longer_than_one_attempt_goes_on_in_the_next(
-    client: Client, longer: Path, undisturbed: dict[str, Path]
+    client: Client, longest: Path, undisturbed: dict[str, Path]
 ) -> None:
-    ran = client.run_cloud(longer, "--timeout=8s", "--set", "cloud.max_total=3min")
+    ran = client.run_cloud(longest, "--timeout=6s", "--set", "cloud.max_total=3min")
 
     (row,) = client.rows().values()
     assert ran.code == 0, ran.out + ran.err
@@ -104,7 +104,7 @@ def test_a_run_longer_than_one_attempt_goes_on_in_the_next(
     assert ended[-1] == "finished"
     assert set(ended[:-1]) == {"time limit"}
     client("pull", row["id"])
-    assert weights(client.runs / row["id"]) == weights(undisturbed["longer"])
+    assert weights(client.runs / row["id"]) == weights(undisturbed["longest"])
 
 
 def test_a_run_that_uses_up_its_time_says_so_and_can_go_on(client: Client, longer: Path) -> None:

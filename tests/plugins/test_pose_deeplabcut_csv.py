@@ -54,6 +54,13 @@ def test_reads_what_pandas_wrote(file: Path) -> None:
     assert tracks.notes == ()
 
 
+def test_a_text_of_one_line_is_refused_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("scorer\n")
+    with pytest.raises(DataError, match=r"x\.csv:2: found '' where 'individuals' belongs"):
+        read(file)
+
+
 def test_reads_the_single_animal_header(tmp_path: Path) -> None:
     tracks = read(write_csv(pose_frame(individuals=()), tmp_path / "x.csv"))
     assert tracks.individuals == ("individual1",)

@@ -57,7 +57,7 @@ def _header(data: bytes, file: Path) -> list[list[str]]:
         raise DataError.at(file, f"the file is empty; {EXPECTED}.")
     try:
         lines = [line.decode("utf-8") for line in data.split(b"\n", 4)[:4]]
-        rows = [next(csv.reader([line]), [""]) for line in lines]
+        rows = [next(csv.reader([line]), []) or [""] for line in lines]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError.at(file, f"this is not text; {EXPECTED}.", 1) from error
     firsts = [row[0].strip().lower() for row in rows]

@@ -1,0 +1,72 @@
+"""Every built-in component keeps the promises that the kit checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mabe_core import DataAccess
+from mabe_core.discovery import load_plugins
+from mabe_core.registry import KINDS
+from mabe_core.testing import assert_passes, check_component, check_plugin
+from mabe_core.testing.suites import SUITES
+from tests.plugins.pose_writing import pose_frame, write_boris, write_caltech, write_csv, write_h5
+
+REGISTRY = load_plugins()
+BUILT_IN = [offer for offer in REGISTRY.all() if offer.origin.place == "built-in"]
+SETTINGS = {
+    ("model", "transformer"): {"hidden_dim": 32, "num_layers": 2},
+    ("dataset", "synthetic"): {"train_recordings": 3, "validation_recordings": 1, "seconds": 20.0},
+    ("dataset", "pose_files"): {
+        "folder": "data",
+        "labels": "caltech",
+        "pairs": [{"pose": "pose.csv", "labels": "labels.txt"}],
+        "classes": ["attack", "mount", "other"],
+        "fps": 30.0,
+    },
+}
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> dict[tuple[str, str], list[Path]]:
+    """Return files for each reader."""
+    bouts = [(1, 10, "other"), (11, 20, "attack"), (21, 40, "mount")]
+    events = [(1.0, "a", "attack", "START"), (2.0, "a", "attack", "STOP")]
+    pose = write_csv(pose_frame(), tmp_path / "data" / "pose.csv")
+    labels = write_caltech(tmp_path / "data" / "labels.txt", bouts)
+    return {
+        ("pose_reader", "deeplabcut"): [pose, write_h5(pose_frame(), tmp_path / "pose.h5")],
+        ("label_reader", "caltech"): [labels],
+        ("label_reader", "boris"): [write_boris(tmp_path / "events.csv", events)],
+    }
+
+
+def test_every_kind_has_a_suite():
+    assert set(SUITES) == set(KINDS)
+
+
+@pytest.mark.parametrize("offer", BUILT_IN, ids=lambda offer: f"{offer.spec.kind}-{offer.spec.name}")
+def test_a_built_in_component_passes(offer, samples, tmp_path):
+    findings = check_component(
+        offer.spec,
+        SETTINGS.get(offer.key, {}),
+        registry=REGISTRY,
+        samples=samples.get(offer.key, []),
+        access=DataAccess((tmp_path,)),
+    )
+    assert_passes(findings)
+    skipped = {finding.check: finding.message for finding in findings if finding.status == "skipped"}
+    assert set(skipped.values()) <= {
+        "there is no GPU here",
+        "it has no parameters",
+        "it looks at the whole recording",
+        "no `sources`: data that is generated",
+    }
+
+
+def test_the_example_package_passes_with_all_its_components(example_site):
+    findings = check_plugin("mabe_tcn")
+    assert_passes(findings)
+    about = {finding.about for finding in findings}
+    assert about == {"plugin tcn", "model tcn", "feature motion", "metric kappa"}
