@@ -27,7 +27,7 @@ from mabe_core.experiment.example import example
 from mabe_core.experiment.json_schema import FILE as SCHEMA_FILE
 from mabe_core.experiment.json_schema import schema_text
 from mabe_core.experiment.schema import Checkpoint, Data, Experiment, Training
-from mabe_core.registry import KINDS, Registry
+from mabe_core.registry import EVENTS, KINDS, Registry
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -80,6 +80,15 @@ def kinds() -> str:
         for kind in KINDS.values()
     ]
     return table(["kind", "hook", "spec", "what it is"], rows)
+
+
+def events() -> str:
+    """Return every event with what its hook may take."""
+    rows = [
+        [f"`{event.hook}`", ", ".join(f"`{name}`" for name in event.arguments), " ".join(event.help.split())]
+        for event in EVENTS.values()
+    ]
+    return table(["hook", "may take", "when"], rows)
 
 
 def shown_example() -> str:
@@ -143,6 +152,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "components": components,
     "kinds": kinds,
+    "events": events,
     "sections": sections,
     "cloud-settings": lambda: fields(Cloud),
     "example": shown_example,

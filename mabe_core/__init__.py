@@ -30,6 +30,7 @@ from mabe_core.exchange import (
     View,
 )
 from mabe_core.hookspecs import hookimpl
+from mabe_core.run_view import RunView, epoch_scores
 from mabe_core.specs import (
     AugmentationSpec,
     Component,
@@ -89,6 +90,7 @@ __all__ = [
     "Problem",
     "Recording",
     "Role",
+    "RunView",
     "ScheduleContext",
     "SchedulerSpec",
     "Segment",
@@ -98,6 +100,7 @@ __all__ = [
     "UserError",
     "View",
     "did_you_mean",
+    "epoch_scores",
     "hookimpl",
     "import_report",
     "label_track",

@@ -19,7 +19,7 @@ from mabe_core import hookspecs
 from mabe_core.errors import Problem, UserError, did_you_mean
 from mabe_core.local_files import import_local_file, read_local_files
 from mabe_core.plugin_faults import PluginFault, check_hooks, checked_specs, problem_of
-from mabe_core.registry import KINDS, Broken, Loaded, Origin, Provided, Registry
+from mabe_core.registry import EVENTS, KINDS, Broken, Loaded, Origin, Provided, Registry
 
 GROUP = "mabe"
 OWN_DISTRIBUTION = "mabe-core"
@@ -60,7 +60,8 @@ def load_plugins(files: Sequence[Path] = (), installed: Sequence[Origin] | None 
         provided.extend(offers)
         broken.extend(failed)
         hooks = tuple(caller.name for caller in manager.get_hookcallers(plugin) or ())
-        found.append(Loaded(candidate.origin, hooks, time.perf_counter() - begun))
+        seconds = time.perf_counter() - begun
+        found.append(Loaded(candidate.origin, hooks, seconds, _events(manager, plugin)))
     manager.check_pending()
     strict = os.environ.get(STRICT, "") not in ("", "0")
     fatal = [fault for fault in broken if strict or fault.origin.place == "file"]
@@ -71,10 +72,14 @@ def load_plugins(files: Sequence[Path] = (), installed: Sequence[Origin] | None 
 
 @attrs.frozen
 class Examined:
-    """One plugin by itself: what it offers and what is wrong with it, among all that is installed."""
+    """One plugin by itself: what it offers and what is wrong with it, among all that is installed.
+
+    events: those of its hooks that watch runs.
+    """
 
     origin: Origin
     offers: tuple[Provided, ...]
+    events: tuple[str, ...]
     broken: tuple[Broken, ...]
     registry: Registry
 
@@ -93,10 +98,11 @@ def examine(target: str) -> Examined:
         check_hooks(manager, plugin, origin)
         _register(manager, plugin, origin)
         offers, broken = _offers(manager, plugin, origin)
+        events = tuple(_events(manager, plugin))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
-        offers, broken = [], [Broken(origin, _explain(error, origin), error)]
+        offers, events, broken = [], (), [Broken(origin, _explain(error, origin), error)]
     others = [offer for offer in load_plugins().all() if offer.origin.module != origin.module]
-    return Examined(origin, tuple(offers), tuple(broken), Registry([*others, *offers]))
+    return Examined(origin, tuple(offers), events, tuple(broken), Registry([*others, *offers]))
 
 
 def _named(target: str) -> _Candidate:
@@ -128,6 +134,7 @@ def installed_plugins() -> Iterator[Origin]:
             distribution=distribution,
             version=point.dist.version if point.dist else None,
             part=point.attr or "",
+            extras=tuple(point.extras),
         )
 
 
@@ -148,6 +155,12 @@ def _register(manager: pluggy.PluginManager, plugin: Any, origin: Origin) -> Non
     if earlier is not None or manager.has_plugin(name):
         raise PluginFault(f"{origin.module} is loaded already, as {earlier or name}: keep one entry point")
     manager.register(plugin, name=name)
+
+
+def _events(manager: pluggy.PluginManager, plugin: Any) -> dict[str, Callable[..., Any]]:
+    """Return those hooks of one plugin that watch runs."""
+    hooks = [caller.name for caller in manager.get_hookcallers(plugin) or ()]
+    return {hook: getattr(plugin, hook) for hook in hooks if hook in EVENTS}
 
 
 def _offers(

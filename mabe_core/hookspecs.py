@@ -1,13 +1,15 @@
-"""The hooks a plugin may implement: one a kind, each returns specs."""
+"""The hooks a plugin may implement: one a kind, which return specs; and events, which return nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pluggy
 
 from mabe_core import specs
+from mabe_core.run_view import RunView
 
 hookspec = pluggy.HookspecMarker("mabe")
 hookimpl = pluggy.HookimplMarker("mabe")
@@ -76,3 +78,31 @@ def mabe_metrics() -> Sequence[specs.MetricSpec[Any]]:
 @hookspec
 def mabe_post_processing() -> Sequence[specs.PostProcessingSpec[Any]]:
     """Offer post-processing of scores."""
+
+
+@hookspec
+def mabe_experiment_started(run: RunView, earlier: Sequence[Mapping[str, Any]]) -> None:
+    """Training begins, at `run.record["step"]`: 0, or where an earlier attempt was saved.
+
+    earlier: the lines of metrics.jsonl of the epochs up to there.
+    """
+
+
+@hookspec
+def mabe_epoch_finished(run: RunView, metrics: Mapping[str, Any]) -> None:
+    """An epoch was trained, validated and saved; metrics: its line of metrics.jsonl."""
+
+
+@hookspec
+def mabe_checkpoint_saved(run: RunView, checkpoint: Path) -> None:
+    """A checkpoint is on disk, in this folder; before the end of its epoch is told."""
+
+
+@hookspec
+def mabe_experiment_finished(run: RunView) -> None:
+    """All epochs are trained."""
+
+
+@hookspec
+def mabe_experiment_failed(run: RunView) -> None:
+    """Training failed; `run.record["failure"]` says how. It may be started again from its last checkpoint."""

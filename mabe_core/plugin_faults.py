@@ -11,7 +11,7 @@ import pluggy
 
 from mabe_core.configs.fields import faults
 from mabe_core.errors import Location, Problem, did_you_mean, raising_line
-from mabe_core.registry import KINDS, Kind, Origin
+from mabe_core.registry import EVENTS, KINDS, Kind, Origin
 from mabe_core.specs import Spec
 
 
@@ -25,7 +25,7 @@ class PluginFault(ValueError):
 
 def check_hooks(manager: pluggy.PluginManager, plugin: Any, origin: Origin) -> None:
     """Refuse what pluggy accepts in silence: hooks misspelled or not marked, plugins with none."""
-    known = [kind.hook for kind in KINDS.values()]
+    known = [*(kind.hook for kind in KINDS.values()), *EVENTS]
     marked = [name for name in dir(plugin) if manager.parse_hookimpl_opts(plugin, name) is not None]
     for name in marked:
         if name not in known:
@@ -36,13 +36,28 @@ def check_hooks(manager: pluggy.PluginManager, plugin: Any, origin: Origin) -> N
             message = f"{name} looks like a hook: mark it with @hookimpl, or rename it"
             raise PluginFault(message, place(value))
     for name in marked:
-        parameters = inspect.signature(getattr(plugin, name)).parameters.values()
-        asked = [str(parameter) for parameter in parameters if parameter.default is parameter.empty]
-        if asked:
-            where = place(getattr(plugin, name))
-            raise PluginFault(f"{name} is called with nothing, but asks for {', '.join(asked)}", where)
+        told = _wrong_arguments(name, getattr(plugin, name))
+        if told:
+            raise PluginFault(f"{name} {told}", place(getattr(plugin, name)))
     if not marked:
         raise PluginFault(f"{origin.module} implements no hook; hooks: {', '.join(known)}")
+
+
+def _wrong_arguments(name: str, function: Callable[..., Any]) -> str:
+    """Say what a hook asks for that it is not given, or why an event's body would never run."""
+    parameters = inspect.signature(function).parameters.values()
+    if name not in EVENTS:
+        asked = [str(parameter) for parameter in parameters if parameter.default is parameter.empty]
+        return f"is called with nothing, but asks for {', '.join(asked)}" if asked else ""
+    given = EVENTS[name].arguments
+    for parameter in parameters:
+        by_name = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        if not by_name or parameter.name not in given:
+            hint = did_you_mean(parameter.name, given) if by_name else ""
+            return f"is given {', '.join(given)}, by name, but asks for {parameter}.{hint}"
+    if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+        return "is called as a plain function: no `yield`, no `async`"
+    return ""
 
 
 def checked_specs(specs: Any, kind: Kind, function: Callable[..., Any]) -> list[Spec[Any]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,17 +31,35 @@ class Kind:
         return self.name.replace("_", " ")
 
 
-def _kinds() -> dict[str, Kind]:
-    kinds = {}
+@attrs.frozen
+class Event:
+    """Something a plugin may watch: the arguments that its hook may take."""
+
+    hook: str
+    arguments: tuple[str, ...]
+    help: str
+
+
+def _hooks() -> tuple[dict[str, Kind], dict[str, Event]]:
+    """Tell the hooks apart: what offers components returns specs, an event returns nothing."""
+    kinds, events = {}, {}
     for hook, function in vars(hookspecs).items():
-        if hook.startswith("mabe_"):
-            (spec,) = typing.get_args(typing.get_type_hints(function)["return"])
+        if not hook.startswith("mabe_"):
+            continue
+        returned = typing.get_type_hints(function)["return"]
+        if returned is type(None):
+            arguments = tuple(inspect.signature(function).parameters)
+            events[hook] = Event(hook, arguments, inspect.getdoc(function) or "")
+        else:
+            (spec,) = typing.get_args(returned)
             spec_class = typing.get_origin(spec)
             kinds[spec_class.kind] = Kind(spec_class.kind, hook, spec_class, spec_class.__doc__ or "")
-    return kinds
+    return kinds, events
 
 
-KINDS: Mapping[str, Kind] = _kinds()
+KINDS: Mapping[str, Kind]
+EVENTS: Mapping[str, Event]
+KINDS, EVENTS = _hooks()
 
 
 def kind_named(word: str) -> Kind:
@@ -56,7 +75,8 @@ class Origin:
 
     place: built in, an installed distribution, or one local file.
     plugin: its name; distribution and version: of what installed it.
-    part: what of the module is the plugin, where it is not the whole.
+    part: what of the module is the plugin, where it is not the whole. extras: of its distribution, whose
+    libraries it needs.
     content, sha256: of a local file, as it was when it was loaded.
     """
 
@@ -66,6 +86,7 @@ class Origin:
     distribution: str | None = None
     version: str | None = None
     part: str = ""
+    extras: tuple[str, ...] = ()
     file: Path | None = None
     sha256: str | None = None
     content: bytes | None = attrs.field(default=None, repr=False, eq=False)
@@ -121,11 +142,15 @@ class Broken:
 
 @attrs.frozen
 class Loaded:
-    """A plugin that was found: the hooks it implements and the seconds that loading it took."""
+    """A plugin that was found: the hooks it implements and the seconds that loading it took.
+
+    events: those of its hooks that watch runs, by name.
+    """
 
     origin: Origin
     hooks: tuple[str, ...]
     seconds: float
+    events: Mapping[str, Callable[..., Any]] = attrs.field(factory=dict, repr=False, eq=False)
 
 
 class Registry:
@@ -198,6 +223,28 @@ class Registry:
         if len(standing) > 1:
             raise UserError(collision_message(standing))
         return standing[0]
+
+    def watcher(self, name: str) -> Loaded:
+        """Return the plugin of that name, which watches runs.
+
+        Raises UserError where none does, naming the nearest, and where several plugins are called so.
+        """
+        named = [plugin for plugin in self.plugins if plugin.origin.plugin == name]
+        watching = sorted({plugin.origin.plugin for plugin in self.plugins if plugin.events}, key=natural)
+        if not named:
+            raise UserError(f"no plugin is named {name!r}.{did_you_mean(name, watching)}")
+        if len(named) > 1:
+            who = " and ".join(str(plugin.origin) for plugin in named)
+            raise UserError(f"{name!r} is the name of {who}: uninstall or rename one.")
+        failed = [broken for broken in self.broken if broken.origin == named[0].origin]
+        if failed:
+            raise UserError(f"not loaded: {failed[0].with_remedy}")
+        if not named[0].events:
+            raise UserError(
+                f"{named[0].origin} watches no runs: it implements none of the hooks {', '.join(EVENTS)}."
+                f" Valid: {', '.join(watching)}."
+            )
+        return named[0]
 
 
 def natural(text: str) -> list[tuple[str, int]]:

@@ -80,11 +80,11 @@ def command(
 
         click.echo(f"# {experiment_id(asked, registry)}\n{to_text(asked)}", nl=False)
         return
-    if in_cloud:
-        from mabe_core.cli.cloud_run import run_in_cloud
-
-        sys.exit(run_in_cloud(asked, registry, fresh=fresh, detach=detach))
     try:
+        if in_cloud:
+            from mabe_core.cli.cloud_run import run_in_cloud
+
+            sys.exit(run_in_cloud(asked, registry, fresh=fresh, detach=detach))
         _train(asked, registry, runs_dir, options.data_access(data_dir), run_id=run_id, fresh=fresh)
     except UserError as error:
         raise UserError(_located(problem, document) for problem in error.problems) from error
@@ -103,6 +103,7 @@ def _train(
     from mabe_core.reports.results import results
     from mabe_core.runs.identity import experiment_id
     from mabe_core.runs.opening import open_run
+    from mabe_core.runs.watchers import check_installed
 
     found = experiment_id(experiment, registry)
     if run_id is not None and found != run_id:
@@ -122,13 +123,15 @@ def _train(
         screen.print(f"{opened.run.id} ({going}), in {opened.run.path}")
         if opened.state == "new" and opened.plugin_files:
             _tell_edits(experiment, registry, runs_dir)
+        check_installed(experiment, opened.watchers)
         from mabe_core.reports.log import RunLog
         from mabe_core.reports.progress import ProgressDisplay
         from mabe_core.training.events import together
         from mabe_core.training.run import train
+        from mabe_core.training.watching import watched
 
         with ProgressDisplay(screen) as display:
-            record = train(opened, together(display, RunLog(opened)))
+            record = train(opened, watched(opened, together(display, RunLog(opened))))
     screen.print()
     screen.print(results(opened.run, record))
     screen.print(f"\nexperiment id  {opened.run.id}\ncheckpoints    {opened.run.checkpoints}")

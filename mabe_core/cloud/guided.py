@@ -62,6 +62,8 @@ class GuidedTraining:
         claim: Claim,
         publish: Callable[[], None],
     ) -> None:
+        from mabe_core.training.watching import watched
+
         self._request, self._opened, self._attempts, self._publish = request, opened, attempts, publish
         self._left = request.cloud.total_seconds - attempts.seconds_before
         limit = min(request.cloud.attempt_seconds, self._left)
@@ -73,6 +75,7 @@ class GuidedTraining:
             claims, claim, progress, self._stop, lambda message: self._tell(Warned(message))
         )
         self._tell = together(ProgressDisplay(console()), self._log, self._reporter)
+        self._tell_watchers_too = watched(opened, self._tell)
 
     def run(self) -> tuple[Ending, Outcome]:
         """Train; return how it ended.
@@ -123,7 +126,7 @@ class GuidedTraining:
         return "failed", Outcome(state="failed", problems=lines, exit_code=exit_code)
 
     def _observe(self, event: Event) -> None:
-        self._tell(event)
+        self._tell_watchers_too(event)
         if isinstance(event, Began | Saved):
             self._commit()
 

@@ -19,10 +19,11 @@ FILE = "manifest.json"
 _KNOWN = re.compile(
     r"experiment\.yaml|record\.json|metrics\.jsonl|log\.txt|cloud\.json|best\.json|last\.json"
     r"|plugins/(?!\.)[^/\\:\x00-\x1f]{1,250}\.py"
+    r"|tensorboard/events\.out\.tfevents\.\d{10}\.\w[\w.-]{0,199}|mlflow\.json"
     r"|checkpoints/step-\d{8,12}/(model\.safetensors|training\.safetensors|state\.json)"
 )
 # these grow while they are read: what was there when the manifest was written is checked
-GROWING = ("metrics.jsonl", "log.txt")
+_GROWING = re.compile(r"metrics\.jsonl|log\.txt|tensorboard/.+")
 
 
 @attrs.frozen
@@ -42,6 +43,11 @@ def file_hash(path: Path) -> FileHash:
     """Return size and SHA-256 of a file."""
     with path.open("rb") as file:
         return FileHash(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def grows(name: str) -> bool:
+    """Tell whether a file may have become longer since the manifest was written."""
+    return _GROWING.fullmatch(name) is not None
 
 
 def same_content(path: Path, expected: FileHash) -> bool:

@@ -23,10 +23,11 @@ from mabe_core.cloud.request import CloudRequest, PluginModule
 from mabe_core.discovery import OWN_DISTRIBUTION
 from mabe_core.errors import UserError
 from mabe_core.experiment import Experiment, to_text
-from mabe_core.registry import Registry
+from mabe_core.registry import Origin, Registry
 from mabe_core.runs.identity import experiment_id, providers
 from mabe_core.runs.opening import local_files
 from mabe_core.runs.record import git_revision
+from mabe_core.runs.watchers import check_installed, watchers
 
 # what of our own requirements the container does not need from us: Modal brings its client along
 BROUGHT_BY_MODAL = {"modal"}
@@ -49,16 +50,20 @@ class Packed:
 
 
 def pack(experiment: Experiment, registry: Registry, wheel_folder: Path, *, fresh: bool = False) -> Packed:
-    """Pack an experiment with the plugins that it uses.
+    """Pack an experiment with the plugins that it uses or that watch it.
 
-    Raises UserError where a plugin was installed from a folder that is no longer there, or cannot be built.
+    Raises UserError where the library of a watcher is not installed, or a plugin was installed from a folder
+    that is no longer there, or cannot be built.
     """
+    watching = watchers(experiment, registry)
+    check_installed(experiment, watching)
     offers = providers(experiment, registry)
-    files = local_files([offer.origin for offer in offers])
+    used = [*(offer.origin for offer in offers), *(each.origin for each in watching)]
+    files = local_files(used)
     for name, _ in files:
         if not belongs(f"plugins/{name}"):
             raise UserError(f"a plugin file for the cloud cannot be called {name!r}: rename it")
-    origins = {offer.origin.module: offer.origin for offer in offers if offer.origin.place != "file"}
+    origins = {origin.module: origin for origin in used if origin.place != "file"}
     distributions = {origin.distribution for origin in origins.values() if origin.distribution}
     outside = sorted(distributions - {OWN_DISTRIBUTION})
     local = {name: source for name in outside if (source := _local_source(name)) is not None}
@@ -70,7 +75,7 @@ def pack(experiment: Experiment, registry: Registry, wheel_folder: Path, *, fres
         plugin_files={name: content.decode(errors="surrogateescape") for name, content in files},
         plugins=tuple(PluginModule.of(origins[module]) for module in sorted(origins)),
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
-        packages=tuple(requirements({OWN_DISTRIBUTION, *outside}, without={OWN_DISTRIBUTION, *outside})),
+        packages=tuple(requirements(_asked(origins.values()), without={OWN_DISTRIBUTION, *outside})),
         plugin_packages=tuple(_pinned(name) for name in outside if name not in local),
         wheels=tuple(wheel.name for wheel in wheels),
         cloud=experiment.cloud,
@@ -78,6 +83,12 @@ def pack(experiment: Experiment, registry: Registry, wheel_folder: Path, *, fres
         fresh=fresh,
     )
     return Packed(request, wheels)
+
+
+def _asked(origins: Iterable[Origin]) -> list[str]:
+    """Return the distributions of plugins, and our own, with the extras that the plugins need."""
+    with_extras = {f"{each.distribution}[{','.join(each.extras)}]" for each in origins if each.distribution}
+    return sorted({OWN_DISTRIBUTION, *with_extras})
 
 
 def requirements(distributions: Iterable[str], *, without: Iterable[str] = ()) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from mabe_core.cloud import manifest
-from mabe_core.cloud.manifest import GROWING, FileHash, parse_manifest, same_content
+from mabe_core.cloud.manifest import FileHash, grows, parse_manifest, same_content
 from mabe_core.cloud.service import Files
 from mabe_core.errors import RunError, UserError, did_you_mean
 from mabe_core.runs.checkpoints import STATE, read_pointer
@@ -145,7 +145,7 @@ class _Source:
                 self.files.download(f"runs/{self.run_id}/{name}", file, progress)
             except FileNotFoundError as error:
                 raise _Changed(f"{name} is gone") from error
-            if name in GROWING:
+            if grows(name):
                 file.truncate(expected.size)
             file.flush()
             os.fsync(file.fileno())

@@ -107,6 +107,11 @@ class Experiment:
     plugins: tuple[str, ...] = setting(
         "local plugin files, relative to this file", default=(), identity=False
     )
+    watchers: tuple[str, ...] = setting(
+        "plugins that are told how the run goes on, such as tensorboard or mlflow",
+        default=(),
+        identity=False,
+    )
     seed: int = setting("what every random choice is drawn from", default=42, validator=ge(0))
     data: Data = setting("what is learned from")
     model: Component[ModelSpec[Any]] = setting("what is trained")

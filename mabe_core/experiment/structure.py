@@ -31,7 +31,7 @@ def resolve(document: Document, registry: Registry) -> Experiment:
 
     Raises UserError with everything that is wrong, in the order of the lines.
     """
-    problems = list(document.problems)
+    problems = [*document.problems, *_unknown_watchers(document, registry)]
     experiment = None
     try:
         experiment = _converter(registry).structure(document.tree, Experiment)
@@ -85,6 +85,17 @@ def _in_order(problems: Sequence[Problem], document: Document) -> list[Problem]:
     if left_out > 0:
         return [*ordered[:MOST_PROBLEMS], Problem(f"… and {left_out} more, at least.")]
     return ordered
+
+
+def _unknown_watchers(document: Document, registry: Registry) -> Iterator[Problem]:
+    """Yield what is wrong with the names of watchers; that they are texts is checked with the rest."""
+    named = document.tree.get("watchers")
+    for index, name in enumerate(named if isinstance(named, list) else ()):
+        try:
+            if isinstance(name, str):
+                registry.watcher(name)
+        except UserError as error:
+            yield document.problem(("watchers", index), str(error))
 
 
 class _Telling:

@@ -8,7 +8,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from mabe_core.training.events import Began, DataRead, EpochEnded, Event, Saved, Stepped, Warned
+from mabe_core.training.events import Began, DataRead, Ended, EpochEnded, Event, Saved, Stepped, Warned
 
 
 class ProgressDisplay:
@@ -62,7 +62,7 @@ class ProgressDisplay:
                 )
             case Warned(message=message):
                 self._console.print(f"warning: {message}", style="yellow")
-            case Saved():
+            case Saved() | Ended():
                 pass
 
     def _begin(self, event: Began) -> None:

@@ -14,7 +14,7 @@ from mabe_core.data.fingerprint import fingerprint
 from mabe_core.errors import UserError
 from mabe_core.exchange import DataAccess
 from mabe_core.experiment import Experiment, to_text
-from mabe_core.registry import Origin, Provided, Registry
+from mabe_core.registry import Loaded, Origin, Provided, Registry
 from mabe_core.runs.changes import data_changes, machine_changes, software_changes
 from mabe_core.runs.directory import RunDirectory, copy_plugins
 from mabe_core.runs.files import write_whole
@@ -30,6 +30,7 @@ from mabe_core.runs.record import (
     read_record,
     software,
 )
+from mabe_core.runs.watchers import watchers
 
 State = Literal["new", "resumed", "finished"]
 
@@ -40,7 +41,8 @@ class OpenedRun:
 
     laid_out: the record that a new run of this experiment has, here and now. plugin_files: names and contents
     of the local plugin files, as they were hashed. aside: where `--fresh` is to move what is there now.
-    locked: whether a lock keeps others out, or somebody else does.
+    locked: whether a lock keeps others out, or somebody else does. watchers: the plugins that are told how it
+    goes on.
     notes: what a user should be told before it goes on. kept: whether the run directory is this run's.
     """
 
@@ -51,6 +53,7 @@ class OpenedRun:
     plugin_files: tuple[tuple[str, bytes], ...]
     aside: Path | None = None
     locked: bool = True
+    watchers: tuple[Loaded, ...] = ()
     record: Record = attrs.field(init=False)
     state: State = attrs.field(init=False)
     notes: tuple[str, ...] = attrs.field(init=False)
@@ -151,6 +154,7 @@ def open_run(
     """
     run = RunDirectory(runs_dir / experiment_id(experiment, registry))
     offers = providers(experiment, registry)
+    watching = watchers(experiment, registry)
     data = fingerprint(experiment.data.dataset, access)
     if locked and run.is_held():
         raise held_by_other(run.path)
@@ -159,9 +163,10 @@ def open_run(
         run,
         access,
         laid_out=_laid_out(run, experiment, offers, data),
-        plugin_files=local_files([offer.origin for offer in offers]),
+        plugin_files=local_files([*(offer.origin for offer in offers), *(each.origin for each in watching)]),
         aside=run.aside() if fresh and run.contents() else None,
         locked=locked,
+        watchers=watching,
     )
 
 

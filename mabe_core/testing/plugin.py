@@ -118,14 +118,14 @@ def _loading(examined: Examined, target: str) -> Iterator[Finding]:
         problem = problem_of(broken.error, broken.origin)
         yield Finding(about, "loads", "failed", problem.message, problem.location)
     if not examined.broken:
-        names = [f"{offer.spec.kind} {offer.spec.name}" for offer in examined.offers]
+        names = [*(f"{offer.spec.kind} {offer.spec.name}" for offer in examined.offers), *examined.events]
         yield Finding(about, "loads", "passed", ", ".join(names))
     for offers in examined.registry.collisions():
         ours = [offer for offer in offers if offer.origin == examined.origin]
         if ours:
             where = place(ours[0].spec.build)
             yield Finding(about, "names are its own", "failed", collision_message(offers), where)
-    if examined.offers:
+    if examined.offers or examined.events:
         yield _is_light(examined, about, target)
 
 

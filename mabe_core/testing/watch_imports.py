@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mabe_core.discovery import examine
 
-HEAVY = ("torch", "modal", "numpy", "pandas", "h5py", "sklearn", "scipy")
+HEAVY = ("torch", "modal", "numpy", "pandas", "h5py", "sklearn", "scipy", "mlflow", "tensorboardX")
 
 
 class Watch(importlib.abc.MetaPathFinder):

@@ -7,6 +7,8 @@ from typing import Any
 
 import attrs
 
+from mabe_core.runs.record import State
+
 
 @attrs.frozen
 class DataRead:
@@ -52,13 +54,21 @@ class Saved:
 
 
 @attrs.frozen
+class Ended:
+    """Training is over, for good or for now; failure: why it failed, where it did."""
+
+    state: State
+    failure: str
+
+
+@attrs.frozen
 class Warned:
     """Something that a user should know."""
 
     message: str
 
 
-Event = DataRead | Began | Stepped | EpochEnded | Saved | Warned
+Event = DataRead | Began | Stepped | EpochEnded | Saved | Ended | Warned
 Observer = Callable[[Event], None]
 
 

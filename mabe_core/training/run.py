@@ -14,7 +14,7 @@ from mabe_core.runs.opening import OpenedRun
 from mabe_core.runs.record import Record, State
 from mabe_core.training.blame import blame, build_at
 from mabe_core.training.checks import check_dataset, check_outputs, check_partition
-from mabe_core.training.events import Began, DataRead, Observer, Warned, unobserved
+from mabe_core.training.events import Began, DataRead, Ended, Observer, Warned, unobserved
 from mabe_core.training.inputs import TrainingData, prepare
 from mabe_core.training.interruption import Interrupted, StopRequest
 from mabe_core.training.loop import Loop
@@ -49,19 +49,20 @@ def train(
         except (Exception, SystemExit) as error:
             told = str(error) if isinstance(error, MabeError) else f"{type(error).__name__}: {error}"
             stopped = isinstance(error, Interrupted)
-            _end(opened, "interrupted" if stopped else "failed", "" if stopped else told)
+            _end(opened, observe, "interrupted" if stopped else "failed", "" if stopped else told)
             raise
         except BaseException:  # what ends a run from outside: Ctrl-C, or the time limit of a container
-            _end(opened, "interrupted")
+            _end(opened, observe, "interrupted")
             raise
-        _end(opened, "finished")
+        _end(opened, observe, "finished")
     return opened.record
 
 
-def _end(opened: OpenedRun, state: State, failure: str = "") -> None:
+def _end(opened: OpenedRun, observe: Observer, state: State, failure: str = "") -> None:
     opened.record.state = state
     opened.record.failure = failure
     opened.save()
+    observe(Ended(state, failure))
 
 
 def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
@@ -137,6 +138,7 @@ def _resume(saver: Saver) -> None:
         restore(saver.parts, saver.progress, checkpoint)
         saver.settle()
     else:
+        saver.record.epoch, saver.record.step, saver.record.best = 0, 0, None
         saver.record.save(saver.run)
     saver.run.cut_epochs(saver.progress.step // saver.parts.schedule.steps_per_epoch)
 

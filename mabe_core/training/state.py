@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -32,7 +33,7 @@ def capture(parts: Parts, progress: Progress) -> Checkpoint:
     """Copy everything off the device."""
     training: dict[str, Tensor] = {
         "progress.loss_sum": _copy(progress.loss_sum),
-        **_generators(progress.loss_sum.device),
+        **generators(progress.loss_sum.device),
     }
     optimizer = parts.optimizer.state_dict()
     plain: dict[str, dict[str, Any]] = {}
@@ -68,7 +69,7 @@ def restore(parts: Parts, progress: Progress, checkpoint: Checkpoint) -> None:
     progress.step = int(checkpoint.state["step"])
     progress.best = checkpoint.state["best"]
     progress.loss_sum.copy_(checkpoint.training["progress.loss_sum"])
-    _restore_generators(checkpoint, progress.loss_sum.device)
+    restore_generators(checkpoint.training, progress.loss_sum.device)
 
 
 def _load_optimizer(optimizer: Optimizer, saved: dict[str, Any]) -> None:
@@ -82,7 +83,8 @@ def _copy(tensor: Tensor) -> Tensor:
     return tensor.detach().to("cpu", copy=True).contiguous()
 
 
-def _generators(device: torch.device) -> dict[str, Tensor]:
+def generators(device: torch.device) -> dict[str, Tensor]:
+    """Return the states of all that random numbers are drawn from, as tensors by name."""
     version, words, gauss = random.getstate()
     numpy_state: dict[str, Any] = np.random.get_state(legacy=False)
     tensors = {
@@ -98,8 +100,8 @@ def _generators(device: torch.device) -> dict[str, Tensor]:
     return tensors
 
 
-def _restore_generators(checkpoint: Checkpoint, device: torch.device) -> None:
-    saved = checkpoint.training
+def restore_generators(saved: Mapping[str, Tensor], device: torch.device) -> None:
+    """Put them back as `generators` found them."""
     version, *words = saved["generator.python"].tolist()
     gauss = saved["generator.python_gauss"].item()
     random.setstate((version, tuple(words), None if np.isnan(gauss) else gauss))

@@ -19,6 +19,7 @@ from tests.cloud.conftest import Client
 from tests.modal_server.running import LoopbackServer
 
 RUN = "tiny-0123456789"
+EVENT_FILE = "tensorboard/events.out.tfevents.1795459563.some-host.attempt-1"
 UNTOLD = lambda name, came, size: None  # noqa: E731
 
 
@@ -60,6 +61,7 @@ def volume(tmp_path: Path) -> FolderFiles:
             "experiment.yaml": b"name: tiny\n",
             "record.json": json.dumps({"auto": {"steps_per_epoch": 11}}).encode(),
             "metrics.jsonl": b'{"epoch": 1}\n{"epoch": 2}\n',
+            EVENT_FILE: b"events",
             "best.json": json.dumps({"checkpoint": "step-00000011", "epoch": 1, "step": 11}).encode(),
             "last.json": json.dumps({"checkpoint": "step-00000022", "epoch": 2, "step": 22}).encode(),
             **{
@@ -159,13 +161,15 @@ def test_a_flipped_byte_is_found(
     assert not (tmp_path / "runs" / RUN).exists()
 
 
-def test_a_log_that_grew_since_is_cut_to_what_was_announced(volume: FolderFiles, tmp_path: Path) -> None:
-    with (volume.folder / "runs" / RUN / "metrics.jsonl").open("ab") as file:
+@pytest.mark.parametrize("name", ["metrics.jsonl", EVENT_FILE])
+def test_what_grew_since_is_cut_to_what_was_announced(volume: FolderFiles, tmp_path: Path, name: str) -> None:
+    announced = (volume.folder / "runs" / RUN / name).read_bytes()
+    with (volume.folder / "runs" / RUN / name).open("ab") as file:
         file.write(b'{"epoch": 3')
 
     pull(volume, RUN, tmp_path / "runs", ("last",), force=False, told=UNTOLD)
 
-    assert (tmp_path / "runs" / RUN / "metrics.jsonl").read_bytes() == b'{"epoch": 1}\n{"epoch": 2}\n'
+    assert (tmp_path / "runs" / RUN / name).read_bytes() == announced
 
 
 def test_what_was_pulled_and_left_alone_is_brought_up_to_date(volume: FolderFiles, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -65,6 +66,16 @@ def test_the_readmes_plugin_trains_in_the_readmes_experiment(mabe, tmp_path):
     outcome = mabe("run", file, "-p", tmp_path / "gru.py", *words)
     assert outcome.code == 0, outcome.err
     assert "macro_f1" in outcome.out
+
+
+def test_the_watcher_of_the_docs_watches_a_run(mabe, tiny, tmp_path):
+    page = (ROOT / "docs" / "watching-runs.md").read_text(encoding="utf-8")
+    (tmp_path / "scores.py").write_text(indented(page, "from mabe_core import hookimpl\n"), encoding="utf-8")
+    assert "warning" not in mabe("run", tiny, "-p", tmp_path / "scores.py").out
+    (run,) = (tmp_path / "runs").iterdir()
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    expected = "".join(f"{line['step']},{line['val_macro_f1']}\n" for line in lines)
+    assert (run / "macro_f1.csv").read_text() == expected
 
 
 def test_the_readmes_experiment_is_valid_as_it_stands():

@@ -70,3 +70,11 @@ def test_the_example_package_passes_with_all_its_components(example_site):
     assert_passes(findings)
     about = {finding.about for finding in findings}
     assert about == {"plugin tcn", "model tcn", "feature motion", "metric kappa"}
+
+
+@pytest.mark.parametrize("plugin", ["tensorboard", "mlflow"])
+def test_a_plugin_that_only_watches_runs_is_checked_too(plugin):
+    findings = check_plugin(f"mabe_plugins.{plugin}")
+    assert_passes(findings)
+    assert {finding.check for finding in findings} == {"loads", "nothing heavy is imported at load"}
+    assert "mabe_epoch_finished" in findings[0].message
