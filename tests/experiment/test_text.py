@@ -46,7 +46,7 @@ def test_writing_a_default_out_or_a_float_as_a_whole_number_changes_nothing(
 def test_the_text_is_plain_block_style(load: Callable[..., Experiment]) -> None:
     text = to_text(load(TEXT, "optimizer.learning_rate=1e-5", "data.features=[{name: motion}]"))
     assert text.startswith(
-        "name: x\ndescription: ''\nplugins: []\nseed: 42\ndata:\n  dataset:\n    name: synth"
+        "name: x\ndescription: ''\nplugins: []\nwatchers: []\nseed: 42\ndata:\n  dataset:\n    name: synth"
     )
     assert "  features:\n    - name: motion\n      order: 1\n" in text
     assert "#" not in text
