@@ -86,8 +86,8 @@ def test_a_detached_run_is_watched_and_pulled_from_elsewhere(
     assert weights(elsewhere.runs / run_id) == weights(undisturbed["longer"])
 
 
-def test_a_client_that_is_gone_does_not_stop_the_run(client: Client, longer: Path) -> None:
-    watching = client.start_cloud(longer)
+def test_a_client_that_is_gone_does_not_stop_the_run(client: Client, longest: Path) -> None:
+    watching = client.start_cloud(longest)
     assert watching.stdout is not None
     for line in watching.stdout:
         if line.startswith("epoch"):
@@ -102,8 +102,8 @@ def test_a_client_that_is_gone_does_not_stop_the_run(client: Client, longer: Pat
     assert client.rows()[run_id]["state"] == "finished"
 
 
-def test_ctrl_c_detaches_and_says_how_to_go_on(client: Client, longer: Path) -> None:
-    watching = client.start_cloud(longer)
+def test_ctrl_c_detaches_and_says_how_to_go_on(client: Client, longest: Path) -> None:
+    watching = client.start_cloud(longest)
     assert watching.stdout is not None
     for line in watching.stdout:
         if line.startswith("epoch"):
@@ -120,11 +120,11 @@ def test_ctrl_c_detaches_and_says_how_to_go_on(client: Client, longer: Path) -> 
 
 
 def test_running_the_same_file_again_attaches_or_says_that_it_is_finished(
-    client: Client, longer: Path
+    client: Client, longest: Path
 ) -> None:
-    client.run_cloud(longer, "--detach")
-    attached = client.run_cloud(longer)
-    again = client.run_cloud(longer)
+    client.run_cloud(longest, "--detach")
+    attached = client.run_cloud(longest)
+    again = client.run_cloud(longest)
 
     assert "runs already, since" in attached.out
     assert attached.code == 0, attached.err

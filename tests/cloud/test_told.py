@@ -78,11 +78,11 @@ def test_a_plugin_that_exits_fails_once_and_is_not_tried_again(client: Client, e
     assert len(client.server.tasks()) == before + 1
 
 
-def test_a_look_that_fails_does_not_make_a_second_run(client: Client, longer: Path) -> None:
-    client.run_cloud(longer, "--detach")
+def test_a_look_that_fails_does_not_make_a_second_run(client: Client, longest: Path) -> None:
+    client.run_cloud(longest, "--detach")
     calls = len(client.server.calls())
     client.server.refuse("FunctionGetOutputs", "RESOURCE_EXHAUSTED", times=1)
-    again = client.run_cloud(longer, "--detach")
+    again = client.run_cloud(longest, "--detach")
 
     assert again.code == 1
     assert "lost" in again.err
@@ -91,9 +91,9 @@ def test_a_look_that_fails_does_not_make_a_second_run(client: Client, longer: Pa
 
 
 def test_a_token_that_is_refused_meanwhile_is_told_and_that_the_run_goes_on(
-    client: Client, longer: Path
+    client: Client, longest: Path
 ) -> None:
-    watching = client.start_cloud(longer)
+    watching = client.start_cloud(longest)
     read_until(watching, "epoch")
     client.server.reject_token()
     told, _ = watching.communicate(timeout=60)
@@ -104,8 +104,8 @@ def test_a_token_that_is_refused_meanwhile_is_told_and_that_the_run_goes_on(
     assert "goes on in the cloud" in told
 
 
-def test_commits_that_fail_do_not_turn_a_preemption_into_a_failure(client: Client, longer: Path) -> None:
-    watching = client.start_cloud(longer, "--set", "cloud.retries=0")
+def test_commits_that_fail_do_not_turn_a_preemption_into_a_failure(client: Client, longest: Path) -> None:
+    watching = client.start_cloud(longest, "--set", "cloud.retries=0")
     read_until(watching, "epoch")
     client.server.refuse("VolumeCommit", "FAILED_PRECONDITION", times=50)
     client.server.preempt(client.server.running_task()["id"])
@@ -138,9 +138,9 @@ def test_stop_reaches_a_run_that_is_still_being_launched(client: Client, longer:
     assert client.run_cloud(longer).code == 0  # it is not stopped for good
 
 
-def test_fresh_is_refused_while_it_runs(client: Client, longer: Path) -> None:
-    client.run_cloud(longer, "--detach")
-    refused = client.run_cloud(longer, "--fresh")
+def test_fresh_is_refused_while_it_runs(client: Client, longest: Path) -> None:
+    client.run_cloud(longest, "--detach")
+    refused = client.run_cloud(longest, "--fresh")
 
     assert refused.code == 2
     assert "mabe stop" in refused.err
