@@ -60,6 +60,14 @@ class RunDirectory:
     def last(self) -> Path:
         return self.path / "last.json"
 
+    @property
+    def scores(self) -> Path:
+        return self.path / "scores.json"
+
+    @property
+    def score_frames(self) -> Path:
+        return self.path / "scores.safetensors"
+
     def epochs(self) -> list[dict[str, Any]]:
         """Return the lines of metrics.jsonl; raise UserError naming the line that is damaged."""
         return metrics.read_epochs(self.metrics)

@@ -21,7 +21,7 @@ from mabe_core.errors import UserError
 from mabe_core.registry import Origin, Provided
 from mabe_core.runs.directory import RunDirectory
 from mabe_core.runs.files import write_json
-from mabe_core.runs.shape import misfits
+from mabe_core.runs.shape import known, misfits
 
 State = Literal["running", "interrupted", "failed", "finished"]
 
@@ -35,7 +35,8 @@ class Record:
 
     auto: what each `auto` of the experiment became. data: SHA-256 of each file that was read.
     components: who provides each component, with the hashes of its sources. attempts: times it was started.
-    software, machine, git: of the last attempt. changes: at which step it went on with others, in words.
+    held_out: the final scores by name, of the part that `scores.json` says. software, machine, git: of the
+    last attempt. changes: at which step it went on with others, in words.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Record:
     step: int = 0
     monitor: str = ""
     best: float | None = None
+    held_out: dict[str, float] = attrs.field(factory=dict)
     notice: str = ""
     failure: str = ""
     auto: dict[str, Any] = attrs.field(factory=dict)
@@ -101,8 +103,7 @@ def parse_record(run: RunDirectory, content: bytes) -> Record:
     wrong = misfits(found, Record)
     if wrong:
         raise DamagedRunError.of(run, f"damaged ({', '.join(wrong)})")
-    known = {field.name for field in attrs.fields(Record)}
-    return Record(**{name: value for name, value in found.items() if name in known})
+    return Record(**known(found, Record))
 
 
 def now() -> str:

@@ -35,6 +35,12 @@ def misfits(found: Mapping[str, Any], cls: type[attrs.AttrsInstance]) -> list[st
     return told
 
 
+def known(found: Mapping[str, Any], cls: type[attrs.AttrsInstance]) -> dict[str, Any]:
+    """Return what of it the class has a field for."""
+    names = {field.name for field in attrs.fields(cls)}
+    return {name: value for name, value in found.items() if name in names}
+
+
 def _fits(value: Any, hint: Any) -> bool:
     origin, arguments = get_origin(hint), get_args(hint)
     if hint is Any:
@@ -45,8 +51,10 @@ def _fits(value: Any, hint: Any) -> bool:
         return any(_fits(value, argument) for argument in arguments)
     if origin is dict:
         return isinstance(value, dict) and all(_fits(item, arguments[1]) for item in value.values())
-    if origin is list:
+    if origin in (list, tuple):
         return isinstance(value, list) and all(_fits(item, arguments[0]) for item in value)
+    if attrs.has(hint):
+        return isinstance(value, dict) and not misfits(value, hint)
     if hint is float:
         return type(value) in (int, float)
     if hint is int:

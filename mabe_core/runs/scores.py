@@ -1,0 +1,146 @@
+"""What a finished run's best checkpoint says of every held-out frame: scores.json and scores.safetensors.
+
+scores.json is small and tells everything that is counted; scores.safetensors has the frames. It is written
+first, and its SHA-256 stands in scores.json, which makes the two one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from mabe_core.errors import UserError
+from mabe_core.runs.directory import RunDirectory
+from mabe_core.runs.files import read_json, write_json, write_whole
+from mabe_core.runs.shape import known, misfits
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FORMAT = 1
+
+
+@attrs.frozen(kw_only=True)
+class Stretch:
+    """Frames [start, stop) of one recording, seen by `individuals` (agent first), and how they were scored.
+
+    counts: of each class, [true positives, false positives, false negatives] over labelled frames.
+    confusion: (classes, classes), rows truth; None where a frame may have several classes.
+    scores: each metric on this stretch alone.
+    """
+
+    recording: str
+    individuals: list[str]
+    fps: float
+    start: int
+    stop: int
+    counts: list[list[int]]
+    confusion: list[list[int]] | None
+    scores: dict[str, float]
+
+
+@attrs.frozen(eq=False)
+class Frames:
+    """The frames of one stretch.
+
+    truth: int8 (frames, classes), 1, 0, or -1 for unlabelled. probability: float16 (frames, classes).
+    predicted: int8 (frames, classes), 1 or 0, after post-processing.
+    """
+
+    truth: NDArray[np.int8]
+    probability: NDArray[np.float16]
+    predicted: NDArray[np.int8]
+
+
+@attrs.frozen(kw_only=True)
+class Scores:
+    """What scores.json holds.
+
+    checkpoint, model: the checkpoint's name and the SHA-256 of its model. classes: their names, in order.
+    held_out: the part whose scores are told: "test" where the split has one, else "validation".
+    notice: what is to be told beside every score. pooled: part → metric → score over all its frames.
+    stretches: part → its stretches. frames: SHA-256 of scores.safetensors.
+    """
+
+    checkpoint: str
+    model: str
+    classes: list[str]
+    held_out: str
+    notice: str
+    pooled: dict[str, dict[str, float]]
+    stretches: dict[str, tuple[Stretch, ...]]
+    frames: str
+
+
+def write_scores(run: RunDirectory, scores: Scores, frames: Mapping[str, Sequence[Frames]]) -> Scores:
+    """Write both files; return the scores with the hash of the frames. frames: part → one a stretch."""
+    from safetensors.numpy import save
+
+    content = save(
+        {
+            f"{part}.{number}.{field.name}": getattr(each, field.name)
+            for part, those in frames.items()
+            for number, each in enumerate(those)
+            for field in attrs.fields(Frames)
+        }
+    )
+    whole = attrs.evolve(scores, frames=hashlib.sha256(content).hexdigest())
+    write_whole(run.score_frames, content)
+    write_json(run.scores, {"format": FORMAT, **attrs.asdict(whole)})
+    return whole
+
+
+def read_scores(run: RunDirectory) -> Scores | None:
+    """Return a run's scores; None where it has none yet; raise UserError where the file is damaged."""
+    if not run.scores.exists():
+        return None
+    found = read_json(run.scores)
+    try:
+        return _parsed(found)
+    except ValueError as error:
+        raise UserError(
+            f"{run.scores} is damaged ({error}); `mabe evaluate {run.id}` writes it anew"
+        ) from error
+
+
+def read_frames(run: RunDirectory, scores: Scores) -> dict[str, list[Frames]]:
+    """Return the frames of each part's stretches; raise UserError where they are not those of the scores."""
+    from safetensors.numpy import load
+
+    try:
+        content = run.score_frames.read_bytes()
+    except OSError as error:
+        raise UserError(f"{run.score_frames} cannot be read: {error.strerror}") from error
+    if hashlib.sha256(content).hexdigest() != scores.frames:
+        raise UserError(
+            f"{run.score_frames} is not the file that scores.json was written with; `mabe evaluate {run.id}` "
+            "writes both anew"
+        )
+    tensors = load(content)
+    names = [field.name for field in attrs.fields(Frames)]
+    return {
+        part: [
+            Frames(**{name: tensors[f"{part}.{number}.{name}"] for name in names})
+            for number in range(len(those))
+        ]
+        for part, those in scores.stretches.items()
+    }
+
+
+def _parsed(found: Any) -> Scores:
+    if not isinstance(found, dict):
+        raise ValueError("not a map")
+    if found.get("format") != FORMAT:
+        raise ValueError(f"of another format than {FORMAT}")
+    wrong = misfits(found, Scores)
+    if wrong:
+        raise ValueError(", ".join(wrong))
+    stretches = {
+        part: tuple(Stretch(**known(each, Stretch)) for each in those)
+        for part, those in found["stretches"].items()
+    }
+    return Scores(**{**known(found, Scores), "stretches": stretches})
