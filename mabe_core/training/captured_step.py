@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,10 +22,6 @@ from mabe_core.training.whole_step import WholeStep
 STEPS_A_REPLAY = 8
 # steps that are called before a size of batch is captured: libraries choose their kernels in them
 CALLED_FIRST = 2
-
-
-class CannotCaptureError(Exception):
-    """Something in the step waits for the device or keeps state on the host."""
 
 
 class CapturedStep(WholeStep):
@@ -89,19 +86,20 @@ class CapturedStep(WholeStep):
         return 1
 
     def _call_watched(self, size: int) -> None:
-        """Do a step and see that it can be captured; where it cannot, do it again as a called one."""
+        """Do a step and see that it can be captured; where it waits for the device, do it again."""
         before = self._everything()
+        counts = self._kept_on_host()
         try:
-            counts = self._kept_on_host()
             with _no_waiting():
                 self.step(size)
-            changed = [key for key, value in self._kept_on_host().items() if counts.get(key) != value]
-            if changed:
-                raise CannotCaptureError(f"the optimizer counts {', '.join(sorted(changed))} on the host")
-        except (RuntimeError, CannotCaptureError) as error:
-            self._give_up(error)
+        except RuntimeError as error:
+            self._give_up(str(error))
             self._put_back(before)
             self.step(size)
+            return
+        changed = {kept[1] for kept in self._kept_on_host() if kept not in counts}
+        if changed:
+            self._give_up(f"the optimizer keeps {', '.join(sorted(changed))} on the host")
 
     def _capture(self, size: int, steps: int) -> None:
         graph = torch.cuda.CUDAGraph()
@@ -113,7 +111,7 @@ class CapturedStep(WholeStep):
                 for _ in range(steps):
                     self.step(size)
         except RuntimeError as error:
-            self._give_up(error)
+            self._give_up(str(error))
             # a capture that broke leaves torch's generator as if it went on
             generator = torch.cuda.default_generators[self.device.index or 0]
             generator.graphsafe_set_state(generator.clone_state())
@@ -121,11 +119,11 @@ class CapturedStep(WholeStep):
         else:
             self._graphs[size, steps] = graph
 
-    def _give_up(self, error: Exception) -> None:
+    def _give_up(self, why: str) -> None:
         self.how = "called"
         self._graphs.clear()
-        why = str(error).strip().partition("\n")[0]
-        self._tell(f"the step cannot be captured, and is called instead, which takes longer: {why}")
+        first = why.strip().partition("\n")[0]
+        self._tell(f"the step cannot be captured, and is called instead, which takes longer: {first}")
 
     @contextlib.contextmanager
     def _aside(self) -> Iterator[None]:
@@ -135,32 +133,31 @@ class CapturedStep(WholeStep):
             yield
         torch.cuda.current_stream().wait_stream(self._stream)
 
-    def _kept_on_host(self) -> dict[str, Any]:
-        states = self.optimizer.state.values()
-        return {
-            key: value for state in states for key, value in state.items() if not isinstance(value, Tensor)
-        }
+    def _kept_on_host(self) -> list[tuple[int, str, Any]]:
+        return [
+            (number, key, value)
+            for number, state in enumerate(self.optimizer.state.values())
+            for key, value in state.items()
+            if not isinstance(value, Tensor)
+        ]
 
     def _tensors(self) -> list[Tensor]:
-        inside = [
-            value
-            for state in self.optimizer.state.values()
-            for value in state.values()
-            if isinstance(value, Tensor)
-        ]
-        buffers = list(self.parts.model.buffers())
-        scale = self.scale
+        states = self.optimizer.state.values()
+        inside = [value for state in states for value in state.values() if isinstance(value, Tensor)]
         own = [self.weights.master, self.weights.working, self.cursor, self.loss_sum]
-        return [*own, scale.factor, scale.quiet, *buffers, *inside]
+        return [*own, self.scale.factor, self.scale.quiet, *self.parts.model.buffers(), *inside]
 
-    def _everything(self) -> tuple[list[Tensor], dict[str, Tensor]]:
-        return [tensor.clone() for tensor in self._tensors()], generators(self.device)
+    def _everything(self) -> tuple[list[Tensor], list[tuple[int, str, Any]], dict[str, Tensor]]:
+        return [tensor.clone() for tensor in self._tensors()], self._kept_on_host(), generators(self.device)
 
-    def _put_back(self, before: tuple[list[Tensor], dict[str, Tensor]]) -> None:
-        tensors, random_state = before
+    def _put_back(self, before: tuple[list[Tensor], list[tuple[int, str, Any]], dict[str, Tensor]]) -> None:
+        tensors, kept, random_state = before
         with torch.no_grad():
             for tensor, value in zip(self._tensors(), tensors, strict=True):
                 tensor.copy_(value)
+        states = list(self.optimizer.state.values())
+        for number, key, value in kept:
+            states[number][key] = value
         restore_generators(random_state, self.device)
 
 
@@ -168,7 +165,10 @@ class CapturedStep(WholeStep):
 def _no_waiting() -> Iterator[None]:
     """Let torch raise where something waits for the device."""
     before = torch.cuda.get_sync_debug_mode()
-    torch.cuda.set_sync_debug_mode("error")
+    with warnings.catch_warnings():
+        # torch says that it does not find everything: what it misses fails at the capture
+        warnings.filterwarnings("ignore", message="Synchronization debug mode")
+        torch.cuda.set_sync_debug_mode("error")
     try:
         yield
     finally:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import attrs
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -93,7 +94,7 @@ class PlainStep:
         optimizer = self.parts.optimizer
         factor = float(self.parts.factor(self.number))
         for group, rate in zip(optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = rate * factor
+            group["lr"] = float(np.float32(rate * factor))  # as it is where it lies on the device
         inputs, targets = self.data.train(starts)
         loss = self.parts.loss(self.forward(inputs), targets)
         optimizer.zero_grad()

@@ -54,7 +54,7 @@ class WholeStep:
         self.elementwise = spec is not None and spec.elementwise
         self.optimizer: Optimizer = build_at("optimizer", experiment.optimizer, self._masters())
         self.flags = [
-            {flag: group[flag] for flag in ("capturable", "fused") if flag in group}
+            {"capturable": group["capturable"]} if "capturable" in group else {}
             for group in self.optimizer.param_groups
         ]
         self.device = device
@@ -66,7 +66,7 @@ class WholeStep:
         schedule = parts.schedule
         self.size = schedule.batch_size
         self.order = torch.zeros(schedule.windows_per_epoch, dtype=torch.int64, device=device)
-        self.factors = torch.ones(schedule.steps_per_epoch, device=device, dtype=precision.weights)
+        self.factors = torch.ones(schedule.steps_per_epoch, device=device, dtype=torch.float64)
         self.cursor = torch.zeros(1, dtype=torch.int64, device=device)
         self.lane = torch.arange(self.size, device=device)
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
@@ -150,19 +150,14 @@ class WholeStep:
         """Put each group's learning rate on the device, where a captured step changes it."""
         groups = self.optimizer.param_groups
         self.rates = [float(group.get("initial_lr", group["lr"])) for group in groups]
-        dtype = self.weights.master.dtype
         for group, flags in zip(groups, self.flags, strict=True):
-            rate = torch.tensor(float(group["lr"]), device=self.device, dtype=dtype)
+            # 32 bits, since torch's fused kernels take no other
+            rate = torch.tensor(float(group["lr"]), device=self.device, dtype=torch.float32)
             group.update(self._on_device(flags), lr=rate)
 
     def _on_device(self, flags: Mapping[str, Any]) -> dict[str, Any]:
         """Return the flags of a group of torch's optimizers that keep its arithmetic on the device."""
-        changed = dict(flags)
-        if "capturable" in flags and self.device.type == "cuda":
-            changed["capturable"] = True
-        if "fused" in flags and self.weights.master.dtype == torch.float64:
-            changed["fused"] = False  # fused kernels take a rate of 32 bits only
-        return changed
+        return dict.fromkeys(flags, True) if self.device.type == "cuda" else dict(flags)
 
     def _masters(self) -> list[tuple[str, nn.Parameter]]:
         """Return what the optimizer is built over, each with its gradient in place."""
