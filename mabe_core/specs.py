@@ -155,10 +155,15 @@ class LossSpec(Spec[C]):
 
 @attrs.frozen(kw_only=True)
 class OptimizerSpec(Spec[C]):
-    """A torch optimizer over named parameters, so that matrices can be treated apart from vectors."""
+    """A torch optimizer over named parameters, so that matrices can be treated apart from vectors.
+
+    elementwise: whether each number's update follows from its own gradient and state alone, as in SGD and
+    Adam; it is then also built over all weights as one tensor, which is faster.
+    """
 
     kind: ClassVar[str] = "optimizer"
     build: Callable[[C, Sequence[tuple[str, nn.Parameter]]], Optimizer]
+    elementwise: bool = False
 
 
 @attrs.frozen(kw_only=True)

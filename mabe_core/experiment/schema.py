@@ -79,8 +79,10 @@ class Training:
     grad_clip: float | None = setting(
         "largest norm of all gradients together", default=1.0, validator=optional(gt(0.0))
     )
-    precision: Literal["auto", "float32", "float64"] = setting(
-        "number format of the model's arithmetic; auto is float32 on a CPU", default="auto"
+    precision: Literal["auto", "float32", "bfloat16", "float16", "float64"] = setting(
+        "number format of the model's arithmetic; auto is bfloat16 on a GPU that has it, float16 on another, "
+        "float32 on a CPU. Weights are kept in float32 or float64",
+        default="auto",
     )
     monitor: str = setting("the score that decides which checkpoint is best", default="macro_f1")
 
@@ -131,6 +133,11 @@ class Experiment:
         default="auto",
         identity=False,
         validator=matches_re(r"auto|cpu|mps|cuda(:\d+)?"),
+    )
+    step: Literal["auto", "plain"] = setting(
+        "how steps are executed: auto captures them on a GPU; plain is slower and rounds differently",
+        default="auto",
+        identity=False,
     )
     threads: int | None = setting(
         "CPU threads; by default torch's own choice. Another number rounds differently",

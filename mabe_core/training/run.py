@@ -14,13 +14,16 @@ from mabe_core.runs.opening import OpenedRun
 from mabe_core.runs.record import Record, State
 from mabe_core.training.blame import blame, build_at
 from mabe_core.training.checks import check_dataset, check_outputs, check_partition
+from mabe_core.training.choosing import choose_step
 from mabe_core.training.events import Began, DataRead, Ended, Observer, Warned, unobserved
 from mabe_core.training.inputs import TrainingData, prepare
 from mabe_core.training.interruption import Interrupted, StopRequest
 from mabe_core.training.loop import Loop
-from mabe_core.training.parts import Parts, build_parts
+from mabe_core.training.parts import build_parts
+from mabe_core.training.precision import Precision, find_precision
 from mabe_core.training.saving import Saver
 from mabe_core.training.state import Progress, restore
+from mabe_core.training.step import Step
 
 
 def train(
@@ -70,23 +73,24 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     device = find_device(experiment.device)
     if experiment.threads is not None:
         torch.set_num_threads(experiment.threads)
-    dtype = torch.float64 if experiment.training.precision == "float64" else torch.float32
+    precision = find_precision(experiment.training.precision, device)
     dataset, partition, report = _read(opened)
     observe(DataRead(tuple(report.lines())))
     stop.check("before training")
-    data = prepare(experiment.data, dataset, partition, dtype=dtype, device=device)
-    parts = build_parts(experiment, data, dtype=dtype, device=device)
+    data = prepare(experiment.data, dataset, partition, dtype=precision.weights, device=device)
+    parts = build_parts(experiment, data, dtype=precision.weights, device=device)
     check_outputs(experiment, parts, data)
+    step = choose_step(experiment, parts, data, precision, device, lambda message: observe(Warned(message)))
     stop.check("before training")
     record.report = report.as_dict()
     record.notice = " ".join(told for told in (partition.notice, data.notice) if told)
-    auto = _auto(parts, data, device, dtype)
+    auto = _auto(step, data, device, precision)
     for change in auto_changes(record.auto, auto):
         observe(Warned(f"not the same hardware as before, results may differ: {change}"))
     record.auto = auto
     opened.keep()
     progress = Progress(0, torch.zeros((), dtype=torch.float64, device=device))
-    saver = Saver(run, record, parts, progress, experiment.checkpoint.every_epochs, observe)
+    saver = Saver(run, record, step, progress, experiment.checkpoint.every_epochs, observe)
     _resume(saver)
     parameters = sum(parameter.numel() for parameter in parts.model.parameters())
     observe(
@@ -100,11 +104,10 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
         )
     )
     Loop(
-        parts=parts,
+        step=step,
         data=data,
         progress=progress,
         seed=experiment.seed,
-        grad_clip=experiment.training.grad_clip,
         monitor=experiment.training.monitor,
         observe=observe,
         save=saver,
@@ -135,21 +138,23 @@ def _resume(saver: Saver) -> None:
         instead = "the one before it is used" if checkpoint else "none is left: training starts again"
         saver.observe(Warned(f"{len(damage)} damaged checkpoints; {instead}"))
     if checkpoint is not None:
-        restore(saver.parts, saver.progress, checkpoint)
+        restore(saver.step, saver.progress, checkpoint)
         saver.settle()
     else:
         saver.record.epoch, saver.record.step, saver.record.best = 0, 0, None
         saver.record.save(saver.run)
-    saver.run.cut_epochs(saver.progress.step // saver.parts.schedule.steps_per_epoch)
+    saver.run.cut_epochs(saver.progress.step // saver.step.parts.schedule.steps_per_epoch)
 
 
-def _auto(parts: Parts, data: TrainingData, device: torch.device, dtype: torch.dtype) -> dict[str, object]:
+def _auto(step: Step, data: TrainingData, device: torch.device, precision: Precision) -> dict[str, object]:
+    schedule = step.parts.schedule
     return {
         "device": str(device),
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else "",
-        "precision": str(dtype).removeprefix("torch."),
-        "windows_per_epoch": parts.schedule.windows_per_epoch,
-        "steps_per_epoch": parts.schedule.steps_per_epoch,
+        "precision": precision.name,
+        "step": step.how,
+        "windows_per_epoch": schedule.windows_per_epoch,
+        "steps_per_epoch": schedule.steps_per_epoch,
         "input_dim": data.shape.input_dim,
         "class_names": list(data.shape.class_names),
         "threads": torch.get_num_threads(),

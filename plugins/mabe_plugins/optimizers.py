@@ -50,4 +50,4 @@ def build_adamw(config: AdamWConfig, parameters: Sequence[tuple[str, nn.Paramete
 
 @hookimpl
 def mabe_optimizers() -> list[OptimizerSpec[AdamWConfig]]:
-    return [OptimizerSpec(name="adamw", config=AdamWConfig, build=build_adamw)]
+    return [OptimizerSpec(name="adamw", config=AdamWConfig, build=build_adamw, elementwise=True)]
