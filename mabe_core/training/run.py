@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import torch
 
 from mabe_core.data.report import ImportReport, import_report
@@ -10,16 +11,19 @@ from mabe_core.errors import MabeError, Problem, UserError
 from mabe_core.exchange import Dataset, Partition, SplitContext
 from mabe_core.runs.changes import auto_changes
 from mabe_core.runs.checkpoints import newest_checkpoint
+from mabe_core.runs.model_input import model_input
 from mabe_core.runs.opening import OpenedRun
 from mabe_core.runs.record import Record, State
 from mabe_core.training.blame import blame, build_at
 from mabe_core.training.checks import check_dataset, check_outputs, check_partition
 from mabe_core.training.events import Began, DataRead, Ended, Observer, Warned, unobserved
+from mabe_core.training.held_out import best_checkpoint, score_held_out
 from mabe_core.training.inputs import TrainingData, prepare
 from mabe_core.training.interruption import Interrupted, StopRequest
 from mabe_core.training.loop import Loop
 from mabe_core.training.parts import Parts, build_parts
 from mabe_core.training.saving import Saver
+from mabe_core.training.scoring import Scorer
 from mabe_core.training.state import Progress, restore
 
 
@@ -84,6 +88,8 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     for change in auto_changes(record.auto, auto):
         observe(Warned(f"not the same hardware as before, results may differ: {change}"))
     record.auto = auto
+    background = getattr(experiment.data.dataset.config, "background", None)
+    record.model_input = attrs.asdict(model_input(dataset, data.shape, background or ""))
     opened.keep()
     progress = Progress(0, torch.zeros((), dtype=torch.float64, device=device))
     saver = Saver(run, record, parts, progress, experiment.checkpoint.every_epochs, observe)
@@ -110,6 +116,20 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
         save=saver,
         stop=stop,
     ).run()
+    best = best_checkpoint(run)
+    parts.model.load_state_dict(dict(best.model))
+    scores = score_held_out(
+        run,
+        experiment,
+        best,
+        Scorer(parts.model, experiment.data, data.shape, device, dtype),
+        dataset,
+        partition,
+        notice=partition.notice,
+        observe=observe,
+        check=lambda: stop.check("while the recordings held out were scored"),
+    )
+    record.held_out = scores.pooled[scores.held_out]
 
 
 def _read(opened: OpenedRun) -> tuple[Dataset, Partition, ImportReport]:
