@@ -34,7 +34,7 @@ def results(run: RunDirectory, record: Record) -> Group:
         told.append(
             Text(
                 f"final: epoch {best} again, each frame by all windows that hold it"
-                + (", on recordings that nothing was chosen by" if final.held_out == "test" else ""),
+                + ("; nothing was chosen by the test recordings" if final.held_out == "test" else ""),
                 style="dim",
             )
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 
 from mabe_core.exchange import Dataset, DataShape
+from mabe_core.experiment.schema import Data
 from mabe_core.runs.shape import known, misfits
 
 
@@ -47,21 +48,22 @@ class ModelInput:
         )
 
 
-def model_input(dataset: Dataset, shape: DataShape, background: str) -> ModelInput:
+def model_input(data: Data, dataset: Dataset, input_names: Sequence[str]) -> ModelInput:
     """Return what a model is trained on; recordings were checked to be alike in keypoints and inputs."""
     first = dataset.recordings[0]
+    background = getattr(data.dataset.config, "background", None)
     return ModelInput(
         individuals=list(first.individuals),
         views=[list(view.individuals) for view in first.views],
         keypoints=list(first.keypoints),
         dims=first.points.shape[-1],
         fps=list(dict.fromkeys(float(recording.fps) for recording in dataset.recordings)),
-        input_names=list(shape.input_names),
+        input_names=list(input_names),
         classes=list(dataset.classes),
         background=background if background in dataset.classes else "",
         exclusive=dataset.exclusive,
-        sequence_length=shape.sequence_length,
-        frame_gap=shape.frame_gap,
+        sequence_length=data.sequence_length,
+        frame_gap=data.frame_gap,
     )
 
 

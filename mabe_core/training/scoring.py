@@ -23,10 +23,11 @@ from mabe_core.training.features import FeaturePipeline, view_layout
 # frames of all windows scored at once: enough to keep a device busy, few enough for a laptop's memory
 FRAMES_AT_ONCE = 16_384
 
-Check = Callable[[], None]
+# told how many frames of a stretch are scored; what it raises ends the scoring
+Check = Callable[[int], None]
 
 
-def unchecked() -> None:
+def unchecked(_: int) -> None:
     """Let it go on."""
 
 
@@ -70,8 +71,8 @@ class Scorer:
 
         individuals: of the view, agent first. Features see the whole recording, windows the stretch alone;
         one shorter than a window is scored in a window that repeats its last frame.
-        check: called before each batch; what it raises ends the scoring. Raises UserError where the inputs
-        are others than the model was trained on, or missing.
+        check: called before each batch of windows. Raises UserError where the inputs are others than the
+        model was trained on, or missing.
         """
         stop = recording.frames if stop is None else stop
         scored = np.empty((stop - start, self.shape.num_classes), dtype=np.float32)
@@ -101,7 +102,7 @@ class Scorer:
         sums = torch.zeros(0, self.shape.num_classes + 1, dtype=torch.float64)  # the last column counts
         first = place = 0  # the frame that `sums` begins with, the next window
         while place < len(starts):
-            check()
+            check(first)
             batch = starts[place : place + at_once]
             end = min(int(batch[-1]) + window.span, stop - start)
             try:

@@ -120,7 +120,7 @@ def test_too_little_memory_makes_batches_smaller_not_the_result_another(monkeypa
 def test_what_checks_ends_the_scoring():
     made = scorer(8)
 
-    def stop() -> None:
+    def stop(_: int) -> None:
         raise UserError("stop")
 
     with pytest.raises(UserError, match="stop"):
