@@ -116,6 +116,8 @@ class Predicting:
                 try:
                     prediction = job(_teller(bar, task))
                 except MabeError as error:
+                    if len(jobs) == 1:
+                        raise
                     say_error(error)
                     self.failed += 1
                     continue

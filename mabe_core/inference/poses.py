@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mabe_core.errors import DataError, UserError, did_you_mean
+from mabe_core.errors import DataError, UserError, nearest
 from mabe_core.exchange import PoseTracks
 from mabe_core.inference.member import Member
 from mabe_core.registry import Registry
@@ -97,4 +97,5 @@ def _below(folder: Path) -> Iterator[Path]:
 def _similar(file: Path) -> str:
     if not file.parent.is_dir():
         return ""
-    return did_you_mean(file.name, [entry.name for entry in sorted(file.parent.iterdir())][:20])
+    guess = nearest(file.name, [entry.name for entry in file.parent.iterdir()])
+    return f" Did you mean {str(file.with_name(guess))!r}?" if guess else ""
