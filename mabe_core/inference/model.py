@@ -92,6 +92,7 @@ class Model:
             name, where = name or Path(pose).stem, where or str(pose)
         asked = Asked(fps, dict(names or {}), tuple(individuals), resample)
         fitted = fit(tracks, self.members[0], asked, where or name or "the recording", name or "recording")
+        del pose, tracks  # hours of confidences, which nobody needs from here on
         return self.predict_recording(fitted.recording, notes=fitted.notes, resample=resample, told=told)
 
     def predict_recording(

@@ -157,7 +157,7 @@ class _Columns:
         if not pipeline.whole_features:
             return cls(scorer, pipeline, recording, individuals, None)
         with torch.no_grad():
-            points = scorer.tensor(recording.points[:, list(individuals)])
+            points = scorer.tensor(_seen(recording.points, individuals))
             return cls(scorer, pipeline, recording, individuals, pipeline.whole(Pose(points)))
 
     def between(self, start: int, stop: int) -> Tensor:
@@ -183,9 +183,16 @@ class _Columns:
 
     def _pose(self, start: int, stop: int) -> Pose:
         if self.whole is None:
-            return Pose(self.scorer.tensor(self.recording.points[start:stop, list(self.individuals)]))
+            return Pose(self.scorer.tensor(_seen(self.recording.points[start:stop], self.individuals)))
         columns = {name: column[start:stop] for name, column in self.whole.columns.items()}
         return Pose(self.whole.points[start:stop], columns)
+
+
+def _seen(points: NDArray[np.float32], individuals: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return the points of these individuals, in this order; hours of all of them are not there twice."""
+    if individuals == tuple(range(points.shape[1])):
+        return points
+    return points[:, list(individuals)]
 
 
 def _differing(here: tuple[str, ...], trained: tuple[str, ...]) -> str:

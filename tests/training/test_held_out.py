@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
+from mabe_core import PoseTracks, load_model
+from mabe_core.cloud.manifest import FILE, read_manifest, same_content, write_manifest
 from mabe_core.discovery import load_plugins
 from mabe_core.exchange import DataAccess
 from mabe_core.experiment import read_document, resolve
@@ -184,3 +186,29 @@ def test_a_damaged_best_checkpoint_is_told_with_what_to_do(mabe, tiny, tmp_path)
     assert outcome.code == 1
     assert "the best checkpoint cannot be used" in outcome.err
     assert "--fresh" in outcome.err
+
+
+def test_the_scores_are_among_the_files_that_are_brought_from_the_cloud(mabe, tiny, tmp_path):
+    mabe("run", tiny, *WEAK)
+    run = only_run(tmp_path)
+    write_manifest(run)
+    listed = read_manifest(run.path / FILE)
+    for name in ("scores.json", "scores.safetensors"):
+        assert same_content(run.path / name, listed[name])
+
+
+def test_it_is_the_best_checkpoint_that_scores_not_the_last(mabe, tiny, tmp_path):
+    mabe("run", tiny)
+    run = only_run(tmp_path)
+    best, last = (json.loads(file.read_text())["checkpoint"] for file in (run.best, run.last))
+    assert best != last
+    found = read_scores(run)
+    assert found.checkpoint == best
+    (kept,) = read_frames(run, found)["validation"]
+    document = read_document(run.experiment)
+    (recording, *_) = (
+        resolve(document, load_plugins(document.plugin_files)).data.dataset.build(DataAccess(())).recordings
+    )
+    tracks = PoseTracks(recording.points, recording.individuals, recording.keypoints, fps=30.0)
+    expected = load_model(run.path).predict(tracks).probabilities
+    np.testing.assert_array_equal(kept.probability, expected.astype(np.float16))
