@@ -88,7 +88,9 @@ def say_study(
         folds = f", each over the frames of {setting.folds} folds together" if setting.folds > 1 else ""
         screen.print(f"over {n} seed{'s' * (n != 1)}{folds}", style="dim")
     if missing:
-        screen.print(f"{missing} members are not trained yet, and are not in this", style="yellow")
+        screen.print(
+            f"{missing} of the {len(study.members)} members not trained yet, and not in this", style="yellow"
+        )
     for notice in dict.fromkeys(notice for each in members for notice in each.evaluated.notices):
         screen.print(notice, style="yellow")
 

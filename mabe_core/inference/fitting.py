@@ -189,7 +189,9 @@ def _views(individuals: int, expects: ModelInput, where: str) -> list[tuple[int,
         return list(itertools.permutations(range(individuals), width))
     if individuals != len(expects.individuals):
         raise DataError.at(
-            where, f"is asked for with {individuals} individuals; the model takes {len(expects.individuals)}."
+            where,
+            f"is asked for with {individuals} of its individuals; the model takes "
+            f"{len(expects.individuals)}.",
         )
     return [tuple(view) for view in expects.views]
 

@@ -231,4 +231,4 @@ def test_folds_of_a_study_are_pooled_over_their_frames(run, trained, here):
     expected = f1_score(np.concatenate(truth), np.concatenate(guess), average="macro")
     assert told["settings"][0]["spread"]["macro_f1"] == {"mean": pytest.approx(expected), "sd": None, "n": 1}
     assert told["settings"][0]["folds"] == 2
-    assert "1 members are not trained yet" in run("evaluate", "folds", "--runs-dir", here / "runs").out
+    assert "1 of the 3 members not trained yet" in run("evaluate", "folds", "--runs-dir", here / "runs").out
