@@ -143,6 +143,24 @@ def overhead() -> str:
     return table(titles, rows) + measured(found)
 
 
+def predict_memory() -> str:
+    """Return what predicting holds and how fast it is, measured."""
+    found = json.loads((RESULTS / "predict_memory.json").read_text(encoding="utf-8"))
+    rows = [
+        [
+            f"{one['hours']:g}",
+            f"{one['frames']:,}",
+            f"{one['points_mb']:.0f} MB",
+            f"{one['reader_peak_mb']:.0f} MB",
+            f"{one['predict_peak_mb']:.0f} MB",
+            f"{one['frames_per_second']:,}",
+        ]
+        for one in found["rows"]
+    ]
+    titles = ["hours at 30 frames/s", "frames", "points", "peak of reading alone", "peak in all", "frames/s"]
+    return table(titles, rows) + measured(found)
+
+
 def measured(found: dict[str, Any], more: str = "") -> str:
     """Return how and on what figures were measured."""
     return f"\n`{found['command']}` on {found['machine']}, torch {found['software']['torch']}{more}.\n"
@@ -158,6 +176,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "example": shown_example,
     "synthetic-scores": synthetic_scores,
     "overhead": overhead,
+    "predict-memory": predict_memory,
 }
 
 

@@ -21,6 +21,8 @@ COMMANDS = {
     "logs": "print what a run in the cloud has told",
     "stop": "stop a run in the cloud",
     "pull": "bring a run and its checkpoints from the cloud",
+    "evaluate": "score a trained model on recordings with labels",
+    "predict": "label recordings with a trained model",
     "data": "bring data to the cloud",
     "diff": "tell how two experiments differ",
     "plugins": "list the plugins, and what broken ones failed with",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mabe_core.experiment import Experiment
 from mabe_core.training.inputs import TrainingData
@@ -74,6 +74,12 @@ class CapturedStep(WholeStep):
         """Let the host run ahead of the device by so many replays only: a stop is to be heeded soon."""
         while len(self._under_way) > few:
             self._under_way.popleft().synchronize()
+
+    def end(self, model: Mapping[str, Tensor]) -> nn.Module:
+        """Return the trained model; what replays needed is given back."""
+        self._wait_for_all_but(0)
+        self._graphs.clear()
+        return super().end(model)
 
     def _call(self, size: int) -> int:
         with self._aside():

@@ -49,6 +49,9 @@ class Step(Protocol):
     ) -> None:
         """Take over what `state` returned."""
 
+    def end(self, model: Mapping[str, Tensor]) -> nn.Module:
+        """Return the model with these tensors, in the weights' format; no step is done after that."""
+
 
 @attrs.define(eq=False)
 class PlainStep:
@@ -121,3 +124,8 @@ class PlainStep:
         self.parts.model.load_state_dict(dict(model))
         self.parts.optimizer.load_state_dict(optimizer)
         self.scale.load(scale)
+
+    def end(self, model: Mapping[str, Tensor]) -> nn.Module:
+        """Return the trained model."""
+        self.parts.model.load_state_dict(dict(model))
+        return self.parts.model

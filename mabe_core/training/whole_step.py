@@ -146,6 +146,12 @@ class WholeStep:
         self.optimizer.load_state_dict(saved)
         self._take_rates()
 
+    def end(self, model: Mapping[str, Tensor]) -> nn.Module:
+        """Return the trained model, its weights its own again."""
+        self.weights.undo()
+        self.parts.model.load_state_dict(dict(model))
+        return self.parts.model
+
     def _take_rates(self) -> None:
         """Put each group's learning rate on the device, where a captured step changes it."""
         groups = self.optimizer.param_groups
