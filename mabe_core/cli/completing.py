@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,17 @@ def run_ids(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[
     from mabe_core.runs.directory import all_runs
 
     return _beginning(begun, {run.id: "" for run in all_runs(ctx.params.get("runs_dir") or Path("runs"))})
+
+
+@_quietly
+def keys(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Offer what runs can be filtered and sorted by, after what is typed of a condition already."""
+    from mabe_core.runs.listing import known_keys, local_rows
+
+    word = re.split(r"[\s(,-]", begun)[-1]
+    before = begun[: len(begun) - len(word)]
+    known = known_keys(local_rows(ctx.params.get("runs_dir") or Path("runs"), whole=True))
+    return [CompletionItem(before + key) for key, types in known.items() if types and key.startswith(word)]
 
 
 def run_ids_and_files(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
