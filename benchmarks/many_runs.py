@@ -1,6 +1,6 @@
 """How long `mabe runs --where` takes among many runs: the first time, then indexed, then after changes.
 
-    python -m benchmarks.many_runs [--runs 10000] [--json FILE]
+python -m benchmarks.many_runs [--runs 10000] [--json FILE]
 """
 
 from __future__ import annotations

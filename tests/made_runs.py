@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,10 +16,10 @@ from mabe_core.discovery import load_plugins
 from mabe_core.experiment import read_text, resolve, to_text
 from mabe_core.experiment.document import Document
 from mabe_core.registry import Registry
-from mabe_core.runs.directory import RunDirectory
-from mabe_core.runs.identity import experiment_id
+from mabe_core.runs.directory import RunDirectory, copy_plugins
+from mabe_core.runs.identity import experiment_id, providers
 from mabe_core.runs.opening import local_files
-from mabe_core.runs.record import Record
+from mabe_core.runs.record import Record, describe_components
 from mabe_core.runs.scores import Frames, Scores, Stretch, write_scores
 
 BASE = """\
@@ -58,12 +59,14 @@ def made_run(
     experiment = resolve(document(name, settings), found)
     run = RunDirectory(runs_dir / experiment_id(experiment, found))
     run.make()
-    run.experiment.write_text(to_text(experiment))
-    for file, content in local_files([offer.origin for offer in found.all()]):
-        (run.plugins / file).write_bytes(content)
+    files = local_files([offer.origin for offer in found.all()])
+    copy_plugins(run, files)
+    kept = attrs.evolve(experiment, plugins=tuple(f"plugins/{file}" for file, _ in files))
+    run.experiment.write_text(to_text(kept))
     times = {"started": "2026-11-01T10:00:00+00:00", "updated": "2026-11-02T10:00:00+00:00"}
     told = {"epoch": 4, "epochs": 4, "step": 40, "monitor": "macro_f1", **times, **record}
-    made = Record(id=run.id, state=state, best=best, **told)
+    components = describe_components(providers(experiment, found))
+    made = Record(id=run.id, state=state, best=best, components=components, **told)
     made.save(run)
     if "updated" not in record:
         write_record(run, updated=times["updated"])

@@ -135,9 +135,14 @@ def table(rows: Sequence[Mapping[str, str]], *, whole: Collection[str] = ()) -> 
         console().print(made)
 
 
+def json_text(value: Any) -> str:
+    """Return JSON, with an end of line."""
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
 def say_json(value: Any) -> None:
     """Print JSON."""
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
+    click.echo(json_text(value), nl=False)
 
 
 def csv_text(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -200,8 +200,8 @@ def settings_of(content: bytes | None) -> dict[str, Any]:
     return flat(read_kept(content)) if content is not None else {}
 
 
-def _read_best_epoch(folder: str) -> dict[str, float]:
-    run = RunDirectory(Path(folder))
+def best_epoch_scores(run: RunDirectory) -> dict[str, float]:
+    """Return the validation scores of the epoch that best.json names; none where that cannot be read."""
     best = (read_pointer(run.best) or {}).get("epoch")
     try:
         lines = [line for line in run.epochs() if line["epoch"] == best]
@@ -213,6 +213,10 @@ def _read_best_epoch(folder: str) -> dict[str, float]:
         for key, value in line.items()
         if key.startswith("val_") and isinstance(value, int | float)
     }
+
+
+def _read_best_epoch(folder: str) -> dict[str, float]:
+    return best_epoch_scores(RunDirectory(Path(folder)))
 
 
 RECORD = Part("record", ("record.json",), _read_record)
