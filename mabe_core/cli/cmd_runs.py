@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,7 +96,7 @@ def command(
         click.echo(f"no runs {place}; `mabe-run EXPERIMENT{' --cloud' if in_cloud else ''}` makes one")
     elif not selected:
         assert query is not None, "only a condition leaves runs out"
-        click.echo(f"of {len(rows):,} runs, of none it is so that {where}.{nothing_fits(rows, query)}")
+        click.echo(f"none of {len(rows):,} runs fits {where}.{nothing_fits(rows, query)}")
     else:
         _print(titles, shown, len(selected), len(rows))
         if not in_cloud and query is None:
@@ -108,9 +109,10 @@ def _print(titles: Sequence[str], rows: Sequence[Row], selected: int, total: int
 
     screen = console()
     print_rows(screen, titles, [[_shown(row, key) for key in titles] for row in rows], right=("epoch",))
-    if len(rows) < selected or selected < total:
-        of = f" of {selected:,} that fit" if len(rows) < selected else ""
-        screen.print(f"{len(rows):,}{of}, of {total:,} runs", style="dim")
+    if len(rows) < selected < total:
+        screen.print(f"{len(rows):,} of {selected:,} that fit, of {total:,} runs", style="dim")
+    elif len(rows) < total:
+        screen.print(f"{len(rows):,} of {total:,} runs", style="dim")
 
 
 def _here(runs_dir: Path, *, whole: bool) -> list[Row]:
@@ -153,7 +155,9 @@ def _shown(row: Row, key: str) -> str:
         return "" if told.get("best") is None else f"{told['monitor']} {told['best']:.4f}"
     if key == "age":
         return age(told["updated"]) if told.get("updated") else ""
-    value = _exact(row, key)
+    value = row.cell(key)
+    if isinstance(value, datetime.datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M")
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if isinstance(value, float):

@@ -157,7 +157,7 @@ def _of_runs(runs: Sequence[Tried]) -> Iterator[str]:
     if len(parts) > 1:
         yield f"not all scores are of the same part: {', '.join(parts)}"
     if "validation" in parts or "best epoch" in parts:
-        yield "the best epoch was chosen on the same validation frames, which flatters every score"
+        yield "scores of the validation part flatter: the best epoch was chosen on these same frames"
     yield from dict.fromkeys(run.whole.notice for run in runs if run.whole and run.whole.notice)
 
 

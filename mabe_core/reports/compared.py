@@ -34,10 +34,17 @@ def print_compared(screen: Console, compared: Compared) -> None:
         )
     if len(rows) == 1:
         rows[0][-2] = ""
-    print_rows(screen, titles, rows)
+    print_rows(screen, titles, rows, below={*titles[1 : 1 + len(keys)], "run"})
     screen.print()
-    for note in [*_legend(compared), *compared.notes]:
-        screen.print(note, style="dim" if note in _legend(compared) else "yellow")
+    for note in _legend(compared):
+        screen.print(note, style="dim")
+    refused = [
+        f"row {number + 1} cannot be compared with row {compared.against + 1}: {line.difference}"
+        for number, line in enumerate(compared.lines)
+        if isinstance(line.difference, str)
+    ]
+    for note in [*refused, *compared.notes]:
+        screen.print(note, style="yellow")
 
 
 def as_text(compared: Compared) -> str:
@@ -138,14 +145,17 @@ def _spread(spread: Spread | None) -> str:
 
 
 def _n(group: Group) -> str:
-    return "1" if len(group.runs) == 1 else f"{len(group.runs)}: {group.over()}"
+    over = group.over()
+    if len(group.runs) == 1:
+        return "1"
+    return over if over.startswith(f"{len(group.runs)} ") else f"{len(group.runs)}: {over}"
 
 
 def _difference(found: Difference | str | None) -> str:
     if found is None:
         return ""
     if isinstance(found, str):
-        return f"not comparable: {found}"
+        return "not comparable"
     interval = "" if found.low is None else f" [{found.low:+.4f}, {found.high:+.4f}]"
     return f"{found.difference:+.4f}{interval}"
 

@@ -88,7 +88,7 @@ def local_rows(runs_dir: Path, *, whole: bool) -> list[Row]:
         state = record["state"]
         if state == "running" and not RunDirectory(runs_dir / run_id).is_held():
             state = "interrupted"  # a record that says `running` and that no process holds was killed
-        held_out = record.get("held_out") or {}
+        held_out = record.pop("held_out", None) or {}
         rows.append(
             Row(
                 {"id": run_id, "name": run_id.rpartition("-")[0], **record, "state": state},

@@ -133,6 +133,8 @@ def parse(text: str) -> Query:
 def mistake(text: str, place: int, message: str) -> UserError:
     """Return the error that shows the text with a caret under one of its characters."""
     shown = re.sub(r"\s", " ", text)
+    if not shown.strip():
+        return UserError(message)
     return UserError([Problem(message), Problem(f"  {shown}"), Problem(f"  {' ' * place}^")])
 
 
