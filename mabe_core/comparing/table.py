@@ -68,7 +68,7 @@ def compare_runs(
     runs, told = find_all(runs_dir, words)
     if not runs:
         raise UserError("; ".join([*told, "so there is nothing to compare"]))
-    groups = grouped(runs)
+    groups, partly = _settled(grouped(runs))
     names = metric_names(groups)
     metric = metric or runs[0].record.monitor or names[0]
     for name in (metric, *(others or ())):
@@ -77,7 +77,7 @@ def compare_runs(
     metrics = {id(group): _metrics(group) for group in groups}
     lower = any(metric in each.lower_is_better for each in metrics.values())
     groups.sort(key=lambda group: _rank(group, metric, lower))
-    against = 0 if baseline is None else _holding(groups, baseline)
+    against = _best(groups) if baseline is None else _holding(groups, baseline)
     lines = []
     for number, group in enumerate(groups):
         sides = (group, groups[against])
@@ -87,7 +87,8 @@ def compare_runs(
             Line(group, None if number == against else _difference(sides, metric, same, draws, seed))
         )
     shown = dict.fromkeys([metric, *(names if others is None else others)])
-    notes = [*told, *_of_runs(runs), *_of_differences(lines, metric)]
+    kept = [run for group in groups for run in group.runs]
+    notes = [*told, *partly, *_of_runs(kept), *_of_differences(lines, metric)]
     return Compared(
         lines=tuple(lines),
         against=against,
@@ -98,6 +99,24 @@ def compare_runs(
         seed=seed,
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _settled(groups: Sequence[Group]) -> tuple[list[Group], list[str]]:
+    """Leave out of each row the runs without scores a recording, where others of it have them."""
+    settled, told = [], []
+    for group in groups:
+        whole = tuple(run for run in group.runs if run.whole is not None)
+        lacking = [f"{run.run.id} ({run.state})" for run in group.runs if run.whole is None]
+        if whole and lacking:
+            told.append(f"left out, as they have no scores a recording yet: {listed(lacking)}")
+            group = attrs.evolve(group, runs=whole)
+        settled.append(group)
+    return settled, told
+
+
+def _best(groups: Sequence[Group]) -> int:
+    """Return the first row that others can be compared with."""
+    return next((k for k, group in enumerate(groups) if all(run.whole for run in group.runs)), 0)
 
 
 def _metrics(group: Group) -> Metrics:
@@ -144,7 +163,7 @@ def _difference(
 
 
 def _of_runs(runs: Sequence[Tried]) -> Iterator[str]:
-    unfinished = [f"{run.run.id} ({run.record.state})" for run in runs if run.record.state != "finished"]
+    unfinished = [f"{run.run.id} ({run.state})" for run in runs if run.state != "finished"]
     if unfinished:
         yield f"not finished: {listed(unfinished)}"
     bare = [run.run.id for run in runs if run.whole is None]

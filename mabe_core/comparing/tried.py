@@ -13,6 +13,7 @@ from mabe_core.errors import UserError
 from mabe_core.experiment.kept import flat, read_kept
 from mabe_core.experiment.schema import Experiment
 from mabe_core.runs.directory import RunDirectory
+from mabe_core.runs.holding import holder_lives
 from mabe_core.runs.listing import best_epoch_scores
 from mabe_core.runs.record import DamagedRunError, Record, read_record
 from mabe_core.runs.scores import Scores, read_scores
@@ -40,6 +41,12 @@ class Tried:
     scores: Mapping[str, float]
     part: str
     whole: Scores | None
+
+    @property
+    def state(self) -> str:
+        """Its state; a record that says `running` and whose process is gone was interrupted."""
+        killed = self.record.state == "running" and not holder_lives(self.run.path)
+        return "interrupted" if killed else self.record.state
 
     @property
     def seed(self) -> Any:
@@ -73,7 +80,7 @@ def find_all(runs_dir: Path, words: Sequence[str]) -> tuple[list[Tried], list[st
         if one.scores:
             tried.append(one)
         else:
-            told.append(f"{run.id} is left out: it is {one.record.state} and has no score yet")
+            told.append(f"{run.id} is left out: it is {one.state} and has no score yet")
     return tried, told
 
 

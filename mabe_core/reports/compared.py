@@ -17,8 +17,9 @@ from mabe_core.reports.rows import print_rows
 def print_compared(screen: Console, compared: Compared) -> None:
     """Print a line a group, best first, then what has to be told beside it."""
     keys = _keys(compared)
-    beside = "best" if not compared.chosen else "baseline"
-    titles = ["", *map(_title, keys), *compared.metrics, "n", f"less the {beside} [{CONFIDENCE:.0%}]", "run"]
+    against = compared.against + 1
+    beside = "best" if against == 1 and not compared.chosen else "baseline"
+    titles = ["", *map(_title, keys), *compared.metrics, "n", f"less row {against} [{CONFIDENCE:.0%}]", "run"]
     rows = []
     for number, line in enumerate(compared.lines):
         group = line.group
@@ -39,7 +40,7 @@ def print_compared(screen: Console, compared: Compared) -> None:
     for note in _legend(compared):
         screen.print(note, style="dim")
     refused = [
-        f"row {number + 1} cannot be compared with row {compared.against + 1}: {line.difference}"
+        f"row {number + 1} cannot be compared with row {against}: {line.difference}"
         for number, line in enumerate(compared.lines)
         if isinstance(line.difference, str)
     ]
