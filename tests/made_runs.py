@@ -17,6 +17,7 @@ from mabe_core.experiment import read_text, resolve, to_text
 from mabe_core.experiment.document import Document
 from mabe_core.registry import Registry
 from mabe_core.runs.directory import RunDirectory, copy_plugins
+from mabe_core.runs.files import write_json
 from mabe_core.runs.identity import experiment_id, providers
 from mabe_core.runs.opening import local_files
 from mabe_core.runs.record import Record, describe_components
@@ -74,9 +75,8 @@ def made_run(
 
 
 def write_record(run: RunDirectory, **changes: Any) -> None:
-    """Change what a record says, as a person with an editor would."""
-    found = json.loads(run.record.read_bytes())
-    run.record.write_text(json.dumps({**found, **changes}))
+    """Change what a record says, as a person with a good editor would."""
+    write_json(run.record, {**json.loads(run.record.read_bytes()), **changes})
 
 
 def made_scores(

@@ -29,7 +29,9 @@ def sparkline(values: Sequence[float], width: int) -> str:
 def of_run(one: Standing, width: int) -> Group:
     """Return the whole view of one run, no wider than the terminal."""
     head = Text.assemble((one.id, "bold"), "  ", (one.state, COLOURS.get(one.state, "yellow")))
-    lines = [head, Text(_far(one)), *_curves(one, width)]
+    # what belongs together stays so where the line is broken
+    far = "  ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in _far(one))
+    lines = [head, Text(far), *_curves(one, width)]
     if one.quiet is not None:
         lines.append(Text(f"nothing was written for {in_words(one.quiet)}", style="yellow"))
     lines += [Text(f"error: {line}", style="red") for line in one.failure.splitlines()]
@@ -68,8 +70,8 @@ def plain_line(one: Standing) -> str:
     """Return one line that says how a run stands."""
     scores = f"  {one.monitor} {one.scores[-1]:.4f}" if one.scores else ""
     best = "" if one.best is None else f"  best {one.best:.4f}"
-    loss = f"  loss {one.losses[-1]:.4f}" if one.losses else ""
-    return f"{one.id}  {one.state}  {_far(one)}{loss}{scores}{best}".rstrip()
+    loss = f"  loss {_value(one.losses[-1])}" if one.losses else ""
+    return f"{one.id}  {one.state}  {'  '.join(_far(one))}{loss}{scores}{best}".rstrip()
 
 
 def in_words(seconds: float) -> str:
@@ -82,7 +84,7 @@ def in_words(seconds: float) -> str:
     return f"{whole} s"
 
 
-def _far(one: Standing) -> str:
+def _far(one: Standing) -> list[str]:
     told = []
     if one.epochs:
         told.append(f"epoch {one.epoch}/{one.epochs}")
@@ -92,7 +94,11 @@ def _far(one: Standing) -> str:
         told.append(f"{one.speed:.1f} steps/s")
     if one.left is not None:
         told.append(f"about {in_words(one.left)} left")
-    return "  ".join(told)
+    return told
+
+
+def _value(value: float) -> str:
+    return f"{value:.4f}" if value == 0 or abs(value) >= 0.001 else f"{value:.1e}"
 
 
 def _curves(one: Standing, width: int) -> list[Text]:
@@ -102,8 +108,8 @@ def _curves(one: Standing, width: int) -> list[Text]:
     for title, values in (("train loss", one.losses), (one.monitor, one.scores)):
         if values:
             bars = (sparkline(values, min(room, 60)), "cyan")
-            lines.append(Text.assemble(f"{title:<{name}}  {values[-1]:8.4f}  ", bars))
+            lines.append(Text.assemble(f"{title:<{name}}  {_value(values[-1]):>8}  ", bars))
     if one.best is not None:
-        where = f" in epoch {one.best_epoch}" if one.best_epoch is not None else ""
-        lines.append(Text(f"{'best':<{name}}  {one.best:8.4f}  {one.monitor}{where}"))
+        where = f"  in epoch {one.best_epoch}" if one.best_epoch is not None else ""
+        lines.append(Text(f"{'best':<{name}}  {_value(one.best):>8}{where}"))
     return lines

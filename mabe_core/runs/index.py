@@ -95,7 +95,7 @@ def _load(file: Path, part: str) -> dict[str, _Entry]:
             rows = database.execute(
                 "SELECT id, signature, settled, value, checked FROM kept WHERE part = ?", (part,)
             ).fetchall()
-    except sqlite3.Error:
+    except (sqlite3.Error, ValueError):  # what damaged pages hold may be no text
         return {}
     whole = [row for row in rows if row[4] == _checksum(part, *row[:4])]
     # decoded in one go: the keys, alike in all, are then made once
@@ -109,8 +109,8 @@ def _store(file: Path, part: str, changed: Mapping[str, _Entry], gone: Iterable[
         _write(file, part, changed, gone)
     except sqlite3.OperationalError:
         return  # locked, on a folder that is not to be written, or on a file system without locks
-    except sqlite3.DatabaseError:  # damaged
-        with contextlib.suppress(OSError, sqlite3.Error):
+    except (sqlite3.DatabaseError, ValueError):  # damaged
+        with contextlib.suppress(OSError, sqlite3.Error, ValueError):
             file.unlink(missing_ok=True)
             file.with_name(f"{FILE}-journal").unlink(missing_ok=True)
             _write(file, part, changed, gone)
