@@ -96,7 +96,7 @@ def command(
         click.echo(f"no runs {place}; `mabe-run EXPERIMENT{' --cloud' if in_cloud else ''}` makes one")
     elif not selected:
         assert query is not None, "only a condition leaves runs out"
-        click.echo(f"none of {len(rows):,} runs fits {where}.{nothing_fits(rows, query)}")
+        click.echo(f"0 of {len(rows):,} runs fit {where}.{nothing_fits(rows, query)}")
     else:
         _print(titles, shown, len(selected), len(rows))
         if not in_cloud and query is None:

@@ -14,7 +14,7 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,23 +33,54 @@ Reader = Callable[[str], Any]
 
 @attrs.frozen
 class Part:
-    """One of the things that are kept of a run: the files that it follows from, and how it is read."""
+    """One of the things that are kept of a run: the files that it follows from, and how it is read.
+
+    flat: whether it is a map without maps in it, which then is decoded only as far as it is asked for.
+    """
 
     name: str
     files: tuple[str, ...]
     read: Reader
+    flat: bool = False
+
+
+class FlatMap(Mapping[str, Any]):
+    """A JSON object without objects in it, of which only the values that are asked for are decoded.
+
+    In such a text `"key": ` stands nowhere but before that key's value: inside a text, quotes are escaped.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __getitem__(self, key: str) -> Any:
+        sought = f"{json.dumps(key)}: "
+        place = self._text.find(sought)
+        if place < 0:
+            raise KeyError(key)
+        return _DECODER.raw_decode(self._text, place + len(sought))[0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(json.loads(self._text))
+
+    def __len__(self) -> int:
+        return len(json.loads(self._text))
+
+
+_DECODER = json.JSONDecoder()
 
 
 @attrs.frozen
 class _Entry:
     signature: str
     settled: bool
+    text: str
     value: Any
 
 
 def read_all(runs_dir: Path, ids: Iterable[str], part: Part) -> dict[str, Any]:
     """Return a part of each of these runs, from the index where it stands there, else from their files."""
-    kept = _load(runs_dir / FILE, part.name)
+    kept = _load(runs_dir / FILE, part)
     found: dict[str, _Entry] = {}
     changed = []
     above = str(runs_dir)  # pathlib would take most of a second for ten thousand runs
@@ -59,8 +90,8 @@ def read_all(runs_dir: Path, ids: Iterable[str], part: Part) -> dict[str, Any]:
         signature, newest = _signature(folder, part.files)
         entry = kept.get(run_id)
         if entry is None or not entry.settled or entry.signature != signature:
-            value = json.loads(json.dumps(part.read(folder)))
-            entry = _Entry(signature, newest < began - BREATH, value)
+            text = json.dumps(part.read(folder))
+            entry = _Entry(signature, newest < began - BREATH, text, _value(part, text))
             changed.append(run_id)
         found[run_id] = entry
     gone = [run_id for run_id in kept.keys() - found.keys() if not os.path.lexists(f"{above}/{run_id}")]
@@ -83,7 +114,11 @@ def _signature(folder: str, files: tuple[str, ...]) -> tuple[str, int]:
     return ";".join(told), newest
 
 
-def _load(file: Path, part: str) -> dict[str, _Entry]:
+def _value(part: Part, text: str) -> Any:
+    return FlatMap(text) if part.flat else json.loads(text)
+
+
+def _load(file: Path, part: Part) -> dict[str, _Entry]:
     """Return the entries of one part; those that are damaged are left out."""
     if not file.exists():
         return {}
@@ -93,14 +128,18 @@ def _load(file: Path, part: str) -> dict[str, _Entry]:
             if version != VERSION:
                 return {}
             rows = database.execute(
-                "SELECT id, signature, settled, value, checked FROM kept WHERE part = ?", (part,)
+                "SELECT id, signature, settled, value, checked FROM kept WHERE part = ?", (part.name,)
             ).fetchall()
     except (sqlite3.Error, ValueError):  # what damaged pages hold may be no text
         return {}
-    whole = [row for row in rows if row[4] == _checksum(part, *row[:4])]
-    # decoded in one go: the keys, alike in all, are then made once
-    values = json.loads(f"[{','.join(row[3] for row in whole)}]")
-    return {row[0]: _Entry(row[1], bool(row[2]), value) for row, value in zip(whole, values, strict=True)}
+    whole = [row for row in rows if row[4] == _checksum(part.name, *row[:4])]
+    if part.flat:
+        values: list[Any] = [FlatMap(row[3]) for row in whole]
+    else:  # decoded in one go: the keys, alike in all, are then made once
+        values = json.loads(f"[{','.join(row[3] for row in whole)}]")
+    return {
+        row[0]: _Entry(row[1], bool(row[2]), row[3], value) for row, value in zip(whole, values, strict=True)
+    }
 
 
 def _store(file: Path, part: str, changed: Mapping[str, _Entry], gone: Iterable[str]) -> None:
@@ -129,7 +168,7 @@ def _write(file: Path, part: str, changed: Mapping[str, _Entry], gone: Iterable[
         )
         rows = []
         for run_id, entry in changed.items():
-            columns = (run_id, entry.signature, int(entry.settled), json.dumps(entry.value))
+            columns = (run_id, entry.signature, int(entry.settled), entry.text)
             rows.append((part, *columns, _checksum(part, *columns)))
         database.executemany("REPLACE INTO kept VALUES (?, ?, ?, ?, ?, ?)", rows)
         database.executemany("DELETE FROM kept WHERE id = ?", [(run_id,) for run_id in gone])

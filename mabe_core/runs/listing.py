@@ -159,7 +159,10 @@ def _keys_of(rows: Sequence[Row], names: Iterable[str]) -> dict[str, set[type]]:
 
 
 def _one(values: Mapping[str, Any], key: str) -> tuple[Any, ...]:
-    return (values[key],) if key in values else ()
+    try:
+        return (values[key],)
+    except KeyError:
+        return ()
 
 
 def _missing(value: Any) -> bool:
@@ -220,5 +223,5 @@ def _read_best_epoch(folder: str) -> dict[str, float]:
 
 
 RECORD = Part("record", ("record.json",), _read_record)
-SETTINGS = Part("settings", ("experiment.yaml",), _read_settings)
+SETTINGS = Part("settings", ("experiment.yaml",), _read_settings, flat=True)
 BEST_EPOCH = Part("best epoch", ("best.json", "metrics.jsonl"), _read_best_epoch)

@@ -119,7 +119,7 @@ def test_mistakes(mabe: Mabe, runs: dict[str, str], words: tuple[str, ...], why:
 def test_a_value_that_no_run_has_is_told(mabe: Mabe, runs: dict[str, str]) -> None:
     told = mabe("runs", "--where", "model=transfomer")
     assert told.out == (
-        "none of 4 runs fits model=transfomer. None has model=transfomer. Did you mean 'transformer'?\n"
+        "0 of 4 runs fit model=transfomer. None has model=transfomer. Did you mean 'transformer'?\n"
     )
 
 
