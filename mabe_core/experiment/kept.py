@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import yaml
 
 from mabe_core.experiment.node import ValuePath, path_text
 from mabe_core.experiment.scalars import TAGS, read_scalar
-from mabe_core.experiment.yaml_source import MAX_BYTES, MAX_VALUES
+from mabe_core.experiment.yaml_source import MAX_BYTES, MAX_DEPTH, MAX_VALUES
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml's where it is
@@ -41,28 +42,29 @@ def read_kept(content: bytes) -> dict[str, Any] | None:
 def flat(tree: Any) -> dict[str, Any]:
     """Return settings by dotted key, `model.hidden_dim`; a component's own key says its name.
 
-    A list of components says their names, a list of plain values those. At most so many values as an
-    experiment file may hold, since aliases can make few bytes many.
+    A list of components says their names, a list of plain values those. At most so many values, so deep, as
+    an experiment file may hold: aliases can make few bytes many.
     """
     found: dict[str, Any] = {}
-    for path, value in _settings(tree, ()):
+    seen = itertools.count()
+    for path, value in _settings(tree, (), seen):
         found[path_text(path)] = value
-        if len(found) > MAX_VALUES:
-            break
     return found
 
 
-def _settings(value: Any, path: ValuePath) -> Iterator[tuple[ValuePath, Any]]:
+def _settings(value: Any, path: ValuePath, seen: Iterator[int]) -> Iterator[tuple[ValuePath, Any]]:
+    if next(seen) > MAX_VALUES or len(path) > MAX_DEPTH:
+        return
     if isinstance(value, dict):
         if path and isinstance(value.get("name"), str):
             yield path, value["name"]
         for key, inner in value.items():
-            yield from _settings(inner, (*path, str(key)))
+            yield from _settings(inner, (*path, str(key)), seen)
     elif isinstance(value, list):
         plain = [item.get("name") if isinstance(item, dict) else item for item in value]
         yield path, [item for item in plain if not isinstance(item, list | dict)]
         for index, item in enumerate(value):
             if isinstance(item, dict):
-                yield from _settings(item, (*path, index))
+                yield from _settings(item, (*path, index), seen)
     else:
         yield path, value

@@ -9,6 +9,7 @@ show. The journal is SQLite's old one, which asks less of a file system than WAL
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import sqlite3
@@ -53,12 +54,17 @@ class FlatMap(Mapping[str, Any]):
     def __init__(self, text: str) -> None:
         self._text = text
 
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of a key, or the default where there is none."""
+        before = _before(key)
+        place = self._text.find(before)
+        return default if place < 0 else _DECODER.raw_decode(self._text, place + len(before))[0]
+
     def __getitem__(self, key: str) -> Any:
-        sought = f"{json.dumps(key)}: "
-        place = self._text.find(sought)
-        if place < 0:
+        found = self.get(key, self)
+        if found is self:
             raise KeyError(key)
-        return _DECODER.raw_decode(self._text, place + len(sought))[0]
+        return found
 
     def __iter__(self) -> Iterator[str]:
         return iter(json.loads(self._text))
@@ -68,6 +74,11 @@ class FlatMap(Mapping[str, Any]):
 
 
 _DECODER = json.JSONDecoder()
+
+
+@functools.cache
+def _before(key: str) -> str:
+    return f"{json.dumps(key)}: "
 
 
 @attrs.frozen

@@ -16,7 +16,7 @@ from mabe_core.experiment.kept import flat, read_kept
 from mabe_core.runs.checkpoints import read_pointer
 from mabe_core.runs.directory import RunDirectory, all_ids
 from mabe_core.runs.index import Part, read_all
-from mabe_core.runs.query import Query
+from mabe_core.runs.query import Query, Values
 from mabe_core.runs.record import DamagedRunError, Record, read_record
 
 # what is told of every run, in this order
@@ -126,22 +126,23 @@ def select(
     """
     if not rows:
         return []
-    asked = {each.removeprefix("-") for each in (*sort, *columns)}
-    if query is not None or asked:
-        known = _keys_of(rows, {*asked, *(each.key for each in query.comparisons())} if query else asked)
-        for key in asked:
-            if key not in known:
-                raise UserError(f"no run has {key!r}.{did_you_mean(key, list(known_keys(rows)))}")
-        if query is not None:
-            absent = any(each.key not in known for each in query.comparisons())
-            query.check(known_keys(rows) if absent else known)
-    kept = [row for row in rows if query.expression.holds(row.values)] if query else list(rows)
+    shown = [each.removeprefix("-") for each in (*sort, *columns)]
+    compared = [each.key for each in query.comparisons()] if query else []
+    # each row is asked once for each key
+    found = {key: [row.values(key) for row in rows] for key in {*shown, *compared}}
+    types = {key: {type(each) for values in column for each in values} for key, column in found.items()}
+    known = {key: those for key, those in types.items() if those or key in OWN_KEYS or key in SHORT}
+    for key in shown:
+        if key not in known:
+            raise UserError(f"no run has {key!r}.{did_you_mean(key, list(known_keys(rows)))}")
+    if query is not None:
+        query.check(known if all(key in known for key in compared) else known_keys(rows))
+    kept = list(range(len(rows)))
+    if query is not None:
+        kept = [number for number in kept if query.expression.holds(_of_row(found, number))]
     for key in reversed(sort):
-        name, down = key.removeprefix("-"), key.startswith("-")
-        has = [row for row in kept if not _missing(row.cell(name))]
-        has.sort(key=lambda row: _rank(row.cell(name)), reverse=down)
-        kept = [*has, *(row for row in kept if _missing(row.cell(name)))]
-    return kept
+        kept = _sorted(kept, found[key.removeprefix("-")], down=key.startswith("-"))
+    return [rows[number] for number in kept]
 
 
 def nothing_fits(rows: Sequence[Row], query: Query) -> str:
@@ -153,16 +154,21 @@ def nothing_fits(rows: Sequence[Row], query: Query) -> str:
     return ""
 
 
-def _keys_of(rows: Sequence[Row], names: Iterable[str]) -> dict[str, set[type]]:
-    found = {name: {type(value) for row in rows for value in row.values(name)} for name in names}
-    return {name: types for name, types in found.items() if types or name in OWN_KEYS or name in SHORT}
+def _of_row(found: Mapping[str, Sequence[tuple[Any, ...]]], number: int) -> Values:
+    return lambda key: found[key][number]
+
+
+def _sorted(numbers: Sequence[int], cells: Sequence[tuple[Any, ...]], *, down: bool) -> list[int]:
+    """Sort rows by a cell of each; those that lack it keep their order, and come last."""
+    has = [number for number in numbers if cells[number] and not _missing(cells[number][0])]
+    lacks = set(numbers).difference(has)
+    has.sort(key=lambda number: _rank(cells[number][0]), reverse=down)
+    return [*has, *(number for number in numbers if number in lacks)]
 
 
 def _one(values: Mapping[str, Any], key: str) -> tuple[Any, ...]:
-    try:
-        return (values[key],)
-    except KeyError:
-        return ()
+    value = values.get(key, values)
+    return () if value is values else (value,)
 
 
 def _missing(value: Any) -> bool:
