@@ -126,6 +126,20 @@ def test_folds_are_pooled(tmp_path: Path, folds_split: Path) -> None:
     assert difference.recordings == 6
 
 
+def test_rows_without_a_seed_in_common_are_averaged(tmp_path: Path) -> None:
+    sides = []
+    for dim, right, seeds in ((16, 0.8, (0, 1)), (32, 0.6, (2, 3, 4))):
+        scored = [drawn(dim + seed, right, names(5)) for seed in seeds]
+        for seed, confusions in zip(seeds, scored, strict=True):
+            made_scores(made_run(tmp_path, f"model.hidden_dim={dim}", f"seed={seed}"), confusions)
+        sides.append(scored)
+    _, difference = compared(tmp_path)
+    # each with each is the difference of the means
+    expected = scipy_says([each for each in sides[1] for _ in sides[0]], [*sides[0]] * len(sides[1]))
+    assert (difference.difference, difference.low, difference.high) == pytest.approx(expected, abs=1e-12)
+    assert difference.notes == ("no seed in common, so each one's own are averaged",)
+
+
 def test_the_f1_of_a_class_is_compared(tmp_path: Path) -> None:
     sides = [drawn(1, 0.8, names(5)), drawn(2, 0.7, names(5))]
     for dim, side in zip((16, 32), sides, strict=True):
