@@ -161,6 +161,16 @@ def predict_memory() -> str:
     return table(titles, rows) + measured(found)
 
 
+def many_runs() -> str:
+    """Return how long `mabe runs --where` takes among many runs, measured."""
+    found = json.loads((RESULTS / "many_runs.json").read_text(encoding="utf-8"))
+    rows = [
+        [what, f"{took['clock']:.2f}", f"{took['processor']:.2f}"] for what, took in found["seconds"].items()
+    ]
+    titles = [f"`mabe runs --where …` of {found['runs']:,} runs", "seconds", "of the processor"]
+    return table(titles, rows) + measured(found)
+
+
 def measured(found: dict[str, Any], more: str = "") -> str:
     """Return how and on what figures were measured."""
     return f"\n`{found['command']}` on {found['machine']}, torch {found['software']['torch']}{more}.\n"
@@ -177,6 +187,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "synthetic-scores": synthetic_scores,
     "overhead": overhead,
     "predict-memory": predict_memory,
+    "many-runs": many_runs,
 }
 
 

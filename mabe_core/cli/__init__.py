@@ -17,6 +17,8 @@ COMMANDS = {
     "list": "list the components that experiments can name",
     "show": "show what a component can be told",
     "runs": "list the experiments that were run, here or in the cloud",
+    "compare": "tell which of several experiments is better, and how sure that is",
+    "watch": "watch a run or a study as it goes on, here or in the cloud",
     "attach": "show the progress of a run in the cloud",
     "logs": "print what a run in the cloud has told",
     "stop": "stop a run in the cloud",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,17 @@ def models_and_runs(ctx: click.Context, parameter: click.Parameter, begun: str) 
     """Offer models, runs, and folders where neither begins so."""
     found = [*models(ctx, parameter, begun), *run_ids(ctx, parameter, begun)]
     return found or [CompletionItem(begun, type="dir")]
+
+
+@_quietly
+def keys(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Offer what runs can be filtered and sorted by, after what is typed of a condition already."""
+    from mabe_core.runs.listing import known_keys, local_rows
+
+    word = re.split(r"[\s(,-]", begun)[-1]
+    before = begun[: len(begun) - len(word)]
+    known = known_keys(local_rows(ctx.params.get("runs_dir") or Path("runs"), whole=True))
+    return [CompletionItem(before + key) for key, types in known.items() if types and key.startswith(word)]
 
 
 def run_ids_and_files(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:

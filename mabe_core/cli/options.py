@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +114,7 @@ names: Decorator = click.option(
     help="what the file and the model call the same keypoint or individual; may be given several times",
 )
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="print JSON")
+as_csv: Decorator = click.option("--csv", "as_csv", is_flag=True, help="print CSV, with exact values")
 
 
 def data_access(folder: Path | None) -> DataAccess:
@@ -170,6 +173,31 @@ def table(rows: Sequence[Mapping[str, str]], *, whole: Collection[str] = ()) -> 
         console().print(made)
 
 
+def json_text(value: Any) -> str:
+    """Return JSON, with an end of line."""
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
 def say_json(value: Any) -> None:
     """Print JSON."""
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
+    click.echo(json_text(value), nl=False)
+
+
+def csv_text(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Return CSV with its titles; numbers as they read back alike, lists joined by `;`, nothing for None."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(titles)
+    writer.writerows([_csv_cell(value) for value in row] for row in rows)
+    return text.getvalue()
+
+
+def say_csv(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print CSV."""
+    click.echo(csv_text(titles, rows), nl=False)
+
+
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ";".join(map(str, value)) if isinstance(value, list | tuple) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -71,6 +72,13 @@ def read_cloud_record(files: Files, run_id: str) -> Record | None:
     """Return the record that the volume has of a run; None where there is none."""
     content = files.read(f"runs/{run_id}/record.json")
     return None if content is None else parse_record(RunDirectory(Path("/vol/runs", run_id)), content)
+
+
+def read_cloud_experiments(files: Files, ids: Sequence[str]) -> dict[str, bytes | None]:
+    """Return the experiment.yaml that the volume has of each run."""
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        read = pool.map(lambda run_id: files.read(f"runs/{run_id}/experiment.yaml"), ids)
+        return dict(zip(ids, read, strict=True))
 
 
 def fetch_small(files: Files, run_id: str, folder: Path) -> RunDirectory:

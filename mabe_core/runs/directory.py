@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -155,15 +156,20 @@ class RunDirectory:
 
 def all_runs(runs_dir: Path) -> list[RunDirectory]:
     """Return the run directories below a folder, sorted by id."""
+    return [RunDirectory(runs_dir / name) for name in all_ids(runs_dir)]
+
+
+def all_ids(runs_dir: Path) -> list[str]:
+    """Return the names of the run directories below a folder, sorted."""
     if not runs_dir.is_dir():
         return []
     try:
-        entries = sorted(runs_dir.iterdir())
+        with os.scandir(runs_dir) as entries:
+            return sorted(
+                entry.name for entry in entries if EXPERIMENT_ID.fullmatch(entry.name) and entry.is_dir()
+            )
     except OSError as error:
         raise UserError(f"{runs_dir} cannot be read: {error.strerror}") from error
-    return [
-        RunDirectory(entry) for entry in entries if EXPERIMENT_ID.fullmatch(entry.name) and entry.is_dir()
-    ]
 
 
 def find_run(runs_dir: Path, beginning: str) -> RunDirectory:

@@ -65,6 +65,25 @@ def is_held(folder: Path) -> bool:
     return False
 
 
+def holder_lives(folder: Path) -> bool:
+    """Tell whether a folder's holder seems to live, by its note alone: whoever only watches takes no lock.
+
+    A holder on another machine is taken to live.
+    """
+    holder = read_json(folder / HOLDER)
+    if not isinstance(holder, dict) or type(holder.get("pid")) is not int:
+        return False
+    if holder.get("host") != platform.node() or os.name == "nt":  # there, signal 0 would end the process
+        return True
+    try:
+        os.kill(holder["pid"], 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
 def held_by_other(folder: Path) -> UserError:
     """Return the error that says who holds a folder."""
     found = read_json(folder / HOLDER)
