@@ -17,6 +17,7 @@ COMMANDS = {
     "list": "list the components that experiments can name",
     "show": "show what a component can be told",
     "runs": "list the experiments that were run, here or in the cloud",
+    "report": "write one page about a run or a study",
     "attach": "show the progress of a run in the cloud",
     "logs": "print what a run in the cloud has told",
     "stop": "stop a run in the cloud",
