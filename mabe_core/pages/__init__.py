@@ -1,1 +1,1 @@
-"""One self-contained page about a run or a study: what was run, how it went, what it does to each recording."""
+"""One self-contained page about a run or a study: what was run, and what came of it."""

@@ -22,8 +22,8 @@ NOTHING = "no class"
 class BadBout:
     """A bout that was annotated and not found (`missed`), or predicted and not annotated (`false`), in part.
 
-    place: number of its ethogram in the page, or None. start, stop: seconds of the recording; wrong: its frames that
-    are not of its class on the other side, of those that are labelled. instead: what most of these are there.
+    place: number of its ethogram in the page, or None. start, stop: seconds of the recording. wrong: its
+    labelled frames that are not of its class on the other side. instead: what most of these are there.
     """
 
     sort: Literal["missed", "false"]

@@ -1,13 +1,12 @@
 """Calibration: whether a probability of 0.8 is right eight times out of ten.
 
-Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks" (ICML 2017), equation 3: the expected
-calibration error is the sum over bins of |accuracy - confidence|, weighted by the share of frames in the bin; they
-use 15 bins of equal width.
+Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks" (ICML 2017), equation 3: the
+expected calibration error is the sum over bins of |accuracy - confidence|, weighted by the share of frames in
+the bin; they use 15 bins of equal width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -23,7 +22,7 @@ BINS = 15
 
 @attrs.frozen
 class Bin:
-    """Judgements whose probability is in (low, high]: how many, their mean probability, the share that is right."""
+    """Judgements whose probability is in (low, high]: mean probability, and the share that is right."""
 
     low: float
     high: float
@@ -50,7 +49,7 @@ class Reliability:
     right: NDArray[np.float64] = attrs.field(factory=lambda: np.zeros(BINS))
 
     def add(self, frames: Frames, *, exclusive: bool) -> None:
-        """Add a stretch: of each labelled frame the most probable class; else each labelled (frame, class)."""
+        """Add a stretch: each labelled frame's most probable class; else each labelled (frame, class)."""
         probability = frames.probability.astype(np.float64)
         if exclusive:
             labelled = (frames.truth == 1).any(axis=1)

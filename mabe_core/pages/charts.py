@@ -15,7 +15,7 @@ Spec = dict[str, Any]
 WIDTH = 285
 
 
-def curve_chart(settings: Sequence[Setting], columns: Mapping[str, str], title: str) -> Spec | None:
+def curve_chart(settings: Sequence[Setting], columns: Mapping[str, str]) -> Spec | None:
     """Draw columns of the epochs' lines: every member thin, the mean of a setting bold, settings in colours.
 
     columns: of metrics.jsonl, each with "solid" or "dashed". None where no epoch has any of them.
@@ -37,13 +37,13 @@ def curve_chart(settings: Sequence[Setting], columns: Mapping[str, str], title: 
             "field": "epoch",
             "type": "quantitative",
             "title": "epoch",
-            "axis": {"tickMinStep": 1, "tickCount": 6, "format": "d"},
+            "axis": {"tickMinStep": 1, "tickCount": 6, "format": "d", "labelOverlap": True},
             "scale": {"zero": False, "nice": False},
         },
         "y": {
             "field": "value",
             "type": "quantitative",
-            "title": title,
+            "title": None,
             "scale": {"zero": False},
             "axis": {"tickCount": 5, "format": "~g"},
         },
@@ -103,7 +103,12 @@ def spread_chart(rows: Sequence[tuple[str, Spread, str]], title: str) -> Spec:
         "scale": {"domain": order},
         "axis": {"labelExpr": f"({_literal(labels)})[datum.value]", "labelLimit": 170, "ticks": False},
     }
-    x = {"type": "quantitative", "scale": {"zero": False}, "axis": {"tickCount": 5}, "title": title}
+    x = {
+        "type": "quantitative",
+        "scale": {"zero": False, "padding": 8},
+        "axis": {"tickCount": 4},
+        "title": title,
+    }
     colour = {"field": "colour", "type": "nominal", "scale": None}
     return {
         "width": WIDTH - 60,
@@ -130,19 +135,14 @@ def spread_chart(rows: Sequence[tuple[str, Spread, str]], title: str) -> Spec:
 
 
 def reliability_chart(calibration: Calibration) -> Spec:
-    """Draw how often judgements of a bin are right against their mean probability; the diagonal is perfect."""
+    """Draw how often judgements of a bin are right, by their mean probability; the diagonal is perfect."""
     points = [
         {"confidence": each.confidence, "accuracy": each.accuracy, "share": each.count / calibration.count}
         for each in calibration.bins
         if each.count
     ]
     x = {"field": "confidence", "type": "quantitative", "title": "probability", "scale": {"domain": [0, 1]}}
-    y = {
-        "field": "accuracy",
-        "type": "quantitative",
-        "title": "share that is right",
-        "scale": {"domain": [0, 1]},
-    }
+    y = {**x, "field": "accuracy", "title": "share that is right"}
     return {
         "width": 230,
         "height": 230,

@@ -31,7 +31,7 @@ class ClassScores:
 
 @attrs.frozen
 class Confusion:
-    """Labelled frames by (truth, prediction), pooled over members; shares of each row's sum, None where it is 0."""
+    """Labelled frames by (truth, prediction), pooled over members; shares of each row, None where it is 0."""
 
     classes: list[str]
     counts: list[list[int]]

@@ -1,8 +1,8 @@
 """The colours of classes and curves: told apart by the colour-blind, the same in every plot of a page.
 
-The first seven are those of Okabe and Ito, "Color Universal Design" (2008), less black; then five of Paul Tol's
-"muted" scheme ("Colour Schemes", SRON technical note 09-002, 2021). Plots name them as CSS variables, so that
-one page serves light, dark and paper.
+The first seven are those of Okabe and Ito, "Color Universal Design" (2008), less black; then five of Paul
+Tol's "muted" scheme ("Colour Schemes", SRON technical note 09-002, 2021). Plots name them as CSS
+variables, so that one page serves light, dark and paper.
 """
 
 from __future__ import annotations

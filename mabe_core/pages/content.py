@@ -15,7 +15,6 @@ from mabe_core.pages.calibration import Calibration, Reliability
 from mabe_core.pages.ethograms import MOST, Ethogram, ethogram
 from mabe_core.pages.facts import Facts, facts_of, frames_of
 from mabe_core.pages.spread import (
-    SPREAD_AXES,
     Setting,
     best_first,
     lower_is_better,
@@ -31,9 +30,9 @@ from mabe_core.runs.study import Study
 class Content:
     """What a page about a run or a study shows.
 
-    settings: the best first by `metric`. chosen: the setting that scores a class, confusion, calibration and
-    worst bouts are of. ethograms: those of the chosen setting, then others, as far as they are light enough; left_out:
-    how many are not. told: what is to be known of frames.
+    settings: the best first by `metric`. chosen: the setting that scores of classes, confusion, calibration
+    and worst bouts are of. ethograms: those of the chosen setting, then others, as far as they are light enough.
+    left_out: how many are not. told: what is to be known of frames.
     """
 
     id: str
@@ -61,9 +60,21 @@ class Content:
         return list(dict.fromkeys(name for member in several for name in _classes(member)))
 
     @property
-    def axes(self) -> list[str]:
-        """What makes settings differ."""
-        return [axis for axis in self.study.axes if axis not in SPREAD_AXES] if self.study else []
+    def metrics_of_all(self) -> list[str]:
+        """The held-out scores over all classes."""
+        return [name for name in self._metrics if not self._is_of_class(name)]
+
+    @property
+    def metrics_of_classes(self) -> list[str]:
+        """The held-out scores of one class each, such as `f1_attack`."""
+        return [name for name in self._metrics if self._is_of_class(name)]
+
+    @property
+    def _metrics(self) -> list[str]:
+        return list(dict.fromkeys(name for setting in self.settings for name in setting.metrics))
+
+    def _is_of_class(self, metric: str) -> bool:
+        return any(metric.endswith(f"_{name}") for name in self.class_names)
 
 
 @attrs.define(eq=False)

@@ -21,8 +21,8 @@ from mabe_core.runs.study import Study
 class Facts:
     """One run. settings: by what it differs from the others of its study. told: what is to be known of it.
 
-    state: the record's, but `interrupted` where it says running and no process does, and `absent` or `damaged`
-    where there is no record to read. best: what best.json says.
+    state: the record's, but `interrupted` where it says running and no process does, and `absent` or
+    `damaged` where there is no record to read. best: what best.json says.
     """
 
     run: RunDirectory

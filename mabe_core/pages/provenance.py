@@ -90,7 +90,8 @@ def _flat(values: Iterable[Any]) -> list[str]:
 def _commit(record: Record) -> str | None:
     if not record.git:
         return None
-    return f"{record.git.get('commit')}{' and changes that were not committed' if record.git.get('changed') else ''}"
+    uncommitted = ", with changes that were not committed" if record.git.get("changed") else ""
+    return f"{record.git.get('commit')}{uncommitted}"
 
 
 def _values(records: Iterable[Record], value: Callable[[Record], Any]) -> list[str]:

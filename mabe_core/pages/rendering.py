@@ -1,4 +1,4 @@
-"""Puts a page together: templates, plots, one style sheet, one script, and a policy that forbids the network."""
+"""Puts a page together: templates, plots, style, script, and a policy that forbids the network."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _plots(shown: Content) -> dict[str, Any]:
         **{title: {key: "solid"} for key, title in monitored.items()},
     }
     for title, by_column in columns.items():
-        spec = charts.curve_chart(shown.settings, by_column, title)
+        spec = charts.curve_chart(shown.settings, by_column)
         if spec is not None:
             found["curves"].append(
                 (title, drawing.svg(spec, f"{title} by epoch; the numbers are in the table below"))
@@ -90,11 +90,11 @@ def _plots(shown: Content) -> dict[str, Any]:
             charts.spread_chart(rows, "F1"), "F1 of each class; the numbers are in the table"
         )
     scored = [
-        ("\n".join(setting.name.split(", ")), setting.metrics[shown.metric], colours.variable(number))
+        (setting.name.replace(", ", "\n"), spread, colours.variable(number))
         for number, setting in enumerate(shown.settings)
-        if shown.metric in setting.metrics
+        if (spread := setting.metrics.get(shown.metric or "")) is not None
     ]
-    if shown.study and len(scored) > 1 and shown.metric:
+    if shown.study and shown.metric and len(scored) > 1:
         found["settings"] = drawing.svg(
             charts.spread_chart(scored, shown.metric),
             f"{shown.metric} of each setting; the numbers are in the table",

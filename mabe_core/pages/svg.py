@@ -9,10 +9,12 @@ from markupsafe import Markup, escape
 
 from mabe_core.pages.text import all_seen
 
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
+# of the widths that labels are laid out by
+FONT = "Arial, Helvetica, 'Liberation Sans', sans-serif"
 # colours are variables, so that the same drawing serves light, dark and paper
 CONFIG: dict[str, Any] = {
     "background": None,
+    "padding": {"left": 22, "right": 10, "top": 5, "bottom": 5},
     "font": FONT,
     "view": {"stroke": None},
     "axis": {
@@ -20,6 +22,7 @@ CONFIG: dict[str, Any] = {
         "titleColor": "var(--ink)",
         "titleFontWeight": "normal",
         "labelFontSize": 11,
+        "labelSeparation": 8,
         "titleFontSize": 12,
         "domainColor": "var(--soft)",
         "tickColor": "var(--soft)",

@@ -1,4 +1,4 @@
-"""Text out of files made fit to be shown: what cannot be seen, or turns what follows around, is spelled out."""
+"""Text out of files made fit to be shown: what cannot be seen, or turns text around, is spelled out."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 import unicodedata
 from typing import Any
 
-# control, format, surrogate, line and paragraph separators: invisible, or in force beyond the text they are in
+# control, format, surrogate, line and paragraph separators: invisible, or in force beyond their own text
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 # joiners that words of some scripts, and emoji, are spelled with
 _KEPT = "\u200c\u200d"
 
 
 def seen(text: str, *, lines: bool = False) -> str:
-    """Return text in which each character that cannot be seen is spelled as `\\uXXXX`; lines: keep ends of lines."""
+    """Return text with each character that cannot be seen spelled as `\\uXXXX`; lines: keep ends of lines."""
     kept = _KEPT + ("\n\t" if lines else "")
     return "".join(
         f"\\u{ord(letter):04x}" if unicodedata.category(letter) in _HIDDEN and letter not in kept else letter

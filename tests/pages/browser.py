@@ -53,12 +53,20 @@ class Browser:
 
     def open(self, page: Path | str, *, width: int = 1400, height: int = 900, dark: bool = False) -> None:
         """Open a page and wait until its ethogram, if it has one, is drawn."""
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
         self.dark(dark)
         self.events.clear()
         self.call("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())
         self.wait("document.readyState === 'complete'")
-        self.wait("!document.getElementById('ethogram-plot') || document.querySelector('#ethogram-plot[data-shown] svg')")
+        self.wait(
+            "!document.getElementById('ethogram-plot') || document.querySelector('#ethogram-plot[data-shown] svg')"
+        )
 
     def dark(self, wanted: bool) -> None:
         """Say which of light and dark the person prefers."""
@@ -94,12 +102,16 @@ class Browser:
 
     def requests(self) -> list[str]:
         """Return the addresses that the page asked for, itself among them."""
-        sent = [event["params"] for event in self.events if event.get("method") == "Network.requestWillBeSent"]
+        sent = [
+            event["params"] for event in self.events if event.get("method") == "Network.requestWillBeSent"
+        ]
         return [each["request"]["url"] for each in sent]
 
     def picture(self, file: Path, *, whole: bool = True) -> None:
         """Write a PNG of the page."""
-        shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole, **self._clip(whole))
+        shot = self.call(
+            "Page.captureScreenshot", format="png", captureBeyondViewport=whole, **self._clip(whole)
+        )
         file.write_bytes(base64.b64decode(shot["data"]))
 
     def paper(self, file: Path) -> None:
@@ -133,7 +145,9 @@ def browser(folder: Path) -> Iterator[Browser]:
     assert program is not None
     theirs_in, into = os.pipe()
     out, theirs_out = os.pipe()
-    options = "--headless=new --no-sandbox --disable-gpu --remote-debugging-pipe --no-first-run --hide-scrollbars"
+    options = (
+        "--headless=new --no-sandbox --disable-gpu --remote-debugging-pipe --no-first-run --hide-scrollbars"
+    )
     words = [program, *options.split(), "--disable-dev-shm-usage", f"--user-data-dir={folder}"]
     pipes = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
     process = subprocess.Popen(

@@ -31,7 +31,9 @@ def made_frames(
         return Frames(**columns)
     lengths = 1 + rng.geometric(1 / bout, size=frames)
     index = np.repeat(rng.integers(classes, size=frames), lengths)[:frames]
-    noise = np.repeat(rng.normal(size=(frames, classes)), 1 + rng.geometric(0.2, size=frames), axis=0)[:frames]
+    noise = np.repeat(rng.normal(size=(frames, classes)), 1 + rng.geometric(0.2, size=frames), axis=0)[
+        :frames
+    ]
     logits = 1.6 * np.eye(classes)[index] + noise
     probability = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     truth = np.eye(classes, dtype=np.int8)[index]
@@ -65,13 +67,18 @@ def scored(name: str, frames: Frames, classes: int, *, exclusive: bool = True, s
     )
 
 
-def pooled_f1(stretches: Sequence[Frames], classes: Sequence[str], *, exclusive: bool = True) -> dict[str, float]:
+def pooled_f1(
+    stretches: Sequence[Frames], classes: Sequence[str], *, exclusive: bool = True
+) -> dict[str, float]:
     """Return macro-F1 and the F1 of each class over all labelled frames, by scikit-learn."""
     truth = np.concatenate([each.truth for each in stretches])
     predicted = np.concatenate([each.predicted for each in stretches])
     labelled = (truth >= 0).all(axis=1)
     f1 = precision_recall_fscore_support(truth[labelled], predicted[labelled], zero_division=0)[2]
-    return {"macro_f1": float(f1.mean()), **{f"f1_{name}": float(v) for name, v in zip(classes, f1, strict=True)}}
+    return {
+        "macro_f1": float(f1.mean()),
+        **{f"f1_{name}": float(v) for name, v in zip(classes, f1, strict=True)},
+    }
 
 
 def made_record(run_id: str, **changes: Any) -> Record:
@@ -127,11 +134,18 @@ def made_run(
     for epoch, value in enumerate(values, start=1):
         losses = {"train_loss": 1.5 / epoch, "val_loss": 1.6 / epoch + rng.normal() * 0.02}
         run.append_epoch(
-            {"epoch": epoch, "step": 10 * epoch, **losses, "learning_rate": 1e-3 / epoch, "val_macro_f1": value}
+            {
+                "epoch": epoch,
+                "step": 10 * epoch,
+                **losses,
+                "learning_rate": 1e-3 / epoch,
+                "val_macro_f1": value,
+            }
         )
     each = [made_frames(rng, frames, len(classes), exclusive=exclusive, bout=bout) for _ in recordings]
     stretches = tuple(
-        scored(name, those, len(classes), exclusive=exclusive) for name, those in zip(recordings, each, strict=True)
+        scored(name, those, len(classes), exclusive=exclusive)
+        for name, those in zip(recordings, each, strict=True)
     )
     scores = Scores(
         checkpoint="step-00000070",
@@ -148,7 +162,9 @@ def made_run(
     return run
 
 
-def made_study(runs_dir: Path, *, seeds: int = 3, recordings: Sequence[str] = ("r1", "r2"), **run: Any) -> Study:
+def made_study(
+    runs_dir: Path, *, seeds: int = 3, recordings: Sequence[str] = ("r1", "r2"), **run: Any
+) -> Study:
     """Write a study of two models and some seeds, all of them finished."""
     members = []
     for number, model in enumerate(("transformer", "gru")):
