@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 import numpy as np
 
+from mabe_core.pages.classes import is_behaviour
 from mabe_core.runs.scores import Frames, Stretch
 
 if TYPE_CHECKING:
@@ -51,9 +52,14 @@ def runs(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def bad_bouts(
     member: str, place: int | None, stretch: Stretch, frames: Frames, classes: list[str]
 ) -> Iterator[BadBout]:
-    """Yield the bouts of one stretch that have a wrong frame."""
+    """Yield the bouts of one stretch that have a wrong frame.
+
+    Bouts of what is no behaviour are left out: what is wrong in them is so in a behaviour's too.
+    """
     truth, predicted = frames.truth, frames.predicted
     for number, name in enumerate(classes):
+        if not is_behaviour(name):
+            continue
         labelled = truth[:, number] >= 0
         annotated, found = truth[:, number] == 1, (predicted[:, number] == 1) & labelled
         for sort, own, other, there in (

@@ -9,6 +9,7 @@ from typing import Any
 from mabe_core.pages.calibration import Calibration
 from mabe_core.pages.colours import variable
 from mabe_core.pages.spread import Setting, Spread
+from mabe_core.pages.text import seen
 
 Spec = dict[str, Any]
 
@@ -78,7 +79,8 @@ def spread_chart(rows: Sequence[tuple[str, Spread, str]], title: str) -> Spec:
     rows: label, in which a line break begins a new line, values, colour.
     """
     order = [str(number) for number in range(len(rows))]
-    labels = {str(number): label.split("\n") for number, (label, _, _) in enumerate(rows)}
+    # inside an expression JSON's escapes would hide what cannot be shown
+    labels = {str(number): seen(label, lines=True).split("\n") for number, (label, _, _) in enumerate(rows)}
     values = [
         {"row": str(number), "value": value, "colour": colour}
         for number, (_, spread, colour) in enumerate(rows)

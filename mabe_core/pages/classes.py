@@ -11,6 +11,9 @@ import numpy as np
 from mabe_core.pages.facts import Facts
 from mabe_core.pages.spread import Spread
 
+# names that data sets give to frames on which nothing of interest happens
+_NO_BEHAVIOUR = frozenset({"other", "background", "none", "no behaviour", "no behavior"})
+
 
 @attrs.frozen
 class ClassScores:
@@ -36,6 +39,11 @@ class Confusion:
     classes: list[str]
     counts: list[list[int]]
     shares: list[list[float | None]]
+
+
+def is_behaviour(name: str) -> bool:
+    """Tell whether a class is a behaviour, by its name, and not the absence of all."""
+    return name.lower() not in _NO_BEHAVIOUR
 
 
 def held_out_counts(member: Facts) -> dict[str, tuple[int, int, int]]:

@@ -7,7 +7,9 @@ variables, so that one page serves light, dark and paper.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+
+from mabe_core.pages.classes import is_behaviour
 
 # (light, dark): on a dark ground the dark ones are lightened
 PALETTE: tuple[tuple[str, str], ...] = (
@@ -24,8 +26,6 @@ PALETTE: tuple[tuple[str, str], ...] = (
     ("#999933", "#bdbd5a"),
     ("#117733", "#46a866"),
 )
-# what is no behaviour is drawn grey, whatever its place among the classes
-_NONE = frozenset({"other", "background", "none", "no behaviour", "no behavior"})
 
 
 def variable(number: int) -> str:
@@ -33,16 +33,16 @@ def variable(number: int) -> str:
     return f"var(--c{number % len(PALETTE)})"
 
 
-def class_colours(classes: Iterable[str]) -> dict[str, str]:
-    """Return each class's colour, as a CSS value."""
-    behaviours = [name for name in classes if name.lower() not in _NONE]
+def class_colours(classes: Sequence[str]) -> dict[str, str]:
+    """Return each class's colour, as a CSS value; what is no behaviour is grey, whatever its place."""
+    behaviours = filter(is_behaviour, classes)
     places = {name: variable(number) for number, name in enumerate(dict.fromkeys(behaviours))}
     return {name: places.get(name, "var(--none)") for name in classes}
 
 
 def repeated(classes: Sequence[str]) -> bool:
     """Tell whether there are more classes than colours."""
-    return len([name for name in classes if name.lower() not in _NONE]) > len(PALETTE)
+    return len(list(filter(is_behaviour, classes))) > len(PALETTE)
 
 
 def declarations(*, dark: bool) -> str:

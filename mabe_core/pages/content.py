@@ -31,8 +31,8 @@ class Content:
     """What a page about a run or a study shows.
 
     settings: the best first by `metric`. chosen: the setting that scores of classes, confusion, calibration
-    and worst bouts are of. ethograms: those of the chosen setting, then others, as far as they are light enough.
-    left_out: how many are not. told: what is to be known of frames.
+    and worst bouts are of. ethograms: those of the chosen setting, then others, as far as they are light
+    enough. left_out: how many are not. told: what is to be known of frames.
     """
 
     id: str

@@ -25,9 +25,8 @@ class Ethogram:
     """One stretch to be drawn.
 
     exclusive: one row for all classes, else one a class. wrong, labelled: frames; with several classes a
-    frame, those wrong in any. packed: base64 of deflated JSON, {"annotated": rows, "predicted": rows}, each row
-    a list of value, length, value, length…; a value is a class or -1 (unlabelled) where exclusive, else 1, 0
-    or -1.
+    frame, those wrong in any. packed: base64 of deflated JSON, {"annotated": rows, "predicted": rows}; a row
+    is value, length, value, length…, a value a class or -1 (unlabelled) where exclusive, else 1, 0 or -1.
     """
 
     member: str

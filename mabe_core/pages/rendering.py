@@ -11,10 +11,11 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from mabe_core.pages import charts, colours, content, provenance, text
+from mabe_core.pages import classes, colours, content, provenance, text
 from mabe_core.pages.content import Content
 from mabe_core.pages.ethograms import Ethogram
-from mabe_core.pages.svg import CONFIG, Drawing
+from mabe_core.pages.plots import plots_of
+from mabe_core.pages.svg import CONFIG
 
 # by this a file is known to be such a page, and may be written over
 MARK = '<meta name="generator" content="mabe report">'
@@ -32,6 +33,7 @@ def page(shown: Content) -> str:
         lstrip_blocks=True,
         finalize=_seen,
     )
+    environment.tests["behaviour"] = classes.is_behaviour
     environment.filters.update(score=text.score, clock=text.clock, count=text.count)
     scripts = _scripts() if shown.ethograms else []
     hashes = " ".join(f"'sha256-{_sha256(script)}'" for script in scripts)
@@ -51,7 +53,7 @@ def page(shown: Content) -> str:
         colours=colours.class_colours(shown.class_names),
         colours_repeat=colours.repeated(shown.class_names),
         setting_colours=[colours.variable(number) for number in range(len(shown.settings))],
-        plots=_plots(shown),
+        plots=plots_of(shown),
         curves=dict(content.curves(shown.members)),
         titles=[_title(each, shown) for each in shown.ethograms],
         ethogram_data=text.all_seen(_ethogram_data(shown)),
@@ -65,45 +67,6 @@ def page(shown: Content) -> str:
             (member.record.report for member in shown.members if member.record and member.record.report), None
         ),
     )
-
-
-def _plots(shown: Content) -> dict[str, Any]:
-    """Return the plots that there is something to draw for, as SVG, by name."""
-    drawing = Drawing()
-    found: dict[str, Any] = {"curves": []}
-    monitored = {key: title for key, title in content.curves(shown.members) if "loss" not in title}
-    columns = {
-        "loss": {"train_loss": "dashed", "val_loss": "solid"},
-        **{title: {key: "solid"} for key, title in monitored.items()},
-    }
-    for title, by_column in columns.items():
-        spec = charts.curve_chart(shown.settings, by_column)
-        if spec is not None:
-            found["curves"].append(
-                (title, drawing.svg(spec, f"{title} by epoch; the numbers are in the table below"))
-            )
-    known = [(each, each.f1) for each in shown.class_scores if each.f1 is not None]
-    if known:
-        colour = colours.class_colours(shown.class_names)
-        rows = [(each.name, spread, colour[each.name]) for each, spread in known]
-        found["classes"] = drawing.svg(
-            charts.spread_chart(rows, "F1"), "F1 of each class; the numbers are in the table"
-        )
-    scored = [
-        (setting.name.replace(", ", "\n"), spread, colours.variable(number))
-        for number, setting in enumerate(shown.settings)
-        if (spread := setting.metrics.get(shown.metric or "")) is not None
-    ]
-    if shown.study and shown.metric and len(scored) > 1:
-        found["settings"] = drawing.svg(
-            charts.spread_chart(scored, shown.metric),
-            f"{shown.metric} of each setting; the numbers are in the table",
-        )
-    if shown.calibration is not None:
-        found["calibration"] = drawing.svg(
-            charts.reliability_chart(shown.calibration), "reliability diagram; the numbers are in the table"
-        )
-    return found
 
 
 def _ethogram_data(shown: Content) -> dict[str, Any]:

@@ -6,8 +6,9 @@ import math
 import unicodedata
 from typing import Any
 
-# control, format, surrogate, line and paragraph separators: invisible, or in force beyond their own text
-_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+# control, format, surrogate, no character, line and paragraph separators: invisible, in force beyond their
+# own text, or fatal (XML knows no U+0007 or U+FFFE: vl-convert ends the process over one)
+_HIDDEN = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
 # joiners that words of some scripts, and emoji, are spelled with
 _KEPT = "\u200c\u200d"
 
