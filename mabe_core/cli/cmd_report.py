@@ -24,7 +24,8 @@ from mabe_core.errors import UserError
 @click.option("--json", "as_json", is_flag=True, help="print the page's numbers as JSON, and write no page")
 def command(run: str, output: Path | None, opens: bool, runs_dir: Path, as_json: bool) -> None:
     """Write one HTML page about a run or a study: scores, curves, ethograms, worst bouts, provenance."""
-    from mabe_core.pages.content import content_of, numbers
+    from mabe_core.pages.content import content_of
+    from mabe_core.pages.numbers import numbers
     from mabe_core.pages.text import all_seen
     from mabe_core.runs.study import find
 

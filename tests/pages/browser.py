@@ -16,6 +16,8 @@ from typing import Any
 
 import attrs
 
+# the protocol's pipes in the browser: it reads from 3 and writes to 4
+PIPES = "exec \"$@\" 3<&$IN 4>&$OUT"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PATIENCE = 60.0
 
@@ -149,9 +151,9 @@ def browser(folder: Path) -> Iterator[Browser]:
         "--headless=new --no-sandbox --disable-gpu --remote-debugging-pipe --no-first-run --hide-scrollbars"
     )
     words = [program, *options.split(), "--disable-dev-shm-usage", f"--user-data-dir={folder}"]
-    pipes = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
     process = subprocess.Popen(
-        ["sh", "-c", pipes, "sh", *words],
+        ["bash", "-c", PIPES, "bash", *words],
+        env={**os.environ, "IN": str(theirs_in), "OUT": str(theirs_out)},
         pass_fds=(theirs_in, theirs_out),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

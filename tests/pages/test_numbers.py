@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mabe_core.pages.content import content_of, numbers
+from mabe_core.pages.content import content_of
+from mabe_core.pages.numbers import numbers
 from mabe_core.runs.directory import RunDirectory
 from mabe_core.runs.record import read_record
 from mabe_core.runs.scores import Scores, read_frames, read_scores
