@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import click
 
 from mabe_core.cli import completing, options
 from mabe_core.errors import UserError
+
+# warnings that are printed; the page has all
+TOLD = 5
 
 
 @click.command("report")
@@ -45,11 +50,11 @@ def command(run: str, output: Path | None, opens: bool, runs_dir: Path, as_json:
         return
     file = output or Path(f"{content.id}.html")
     _write(file, made)
-    told = sorted({told for member in content.members for told in member.told} | {*content.told})
-    for each in told[:5]:
+    told = [*(f"{member.id}: {each}" for member in content.members for each in member.told), *content.told]
+    for each in told[:TOLD]:
         options.warn(each)
-    if len(told) > 5:
-        options.warn(f"and {len(told) - 5} more, which the page tells")
+    if len(told) > TOLD:
+        options.warn(f"and {len(told) - TOLD} more, which the page tells")
     click.echo(f"{file} ({file.stat().st_size / 1e6:.1f} MB)")
     if opens:
         _open(file)
@@ -76,11 +81,13 @@ def _write(file: Path, made: str) -> None:
 
 
 def _open(file: Path) -> None:
+    """Open the page in the browser; say where it lies where there is no display, or no browser."""
     import webbrowser
 
-    try:
-        opened = webbrowser.open(file.resolve().as_uri())
-    except webbrowser.Error:
-        opened = False
-    if not opened:
-        options.warn(f"no browser could be opened here; open {file.resolve()} in one")
+    seen_by_someone = sys.platform != "linux" or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    )
+    if not seen_by_someone:
+        options.warn(f"there is no display here; open {file.resolve()} in a browser where there is one")
+    elif not webbrowser.open(file.resolve().as_uri()):
+        options.warn(f"no browser could be opened; open {file.resolve()} in one")

@@ -31,6 +31,11 @@ class ClassScores:
     recall: Spread | None
     f1: Spread | None
 
+    @property
+    def annotated(self) -> int:
+        """The labelled frames that are of this class."""
+        return self.true_positives + self.false_negatives
+
 
 @attrs.frozen
 class Confusion:

@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 
 from mabe_core import __version__
+from mabe_core.errors import UserError
 from mabe_core.pages import classes
 from mabe_core.pages.bouts import BadBout, bad_bouts, worst
 from mabe_core.pages.calibration import Calibration, Reliability
@@ -114,6 +115,8 @@ class _Frames:
 def content_of(entry: RunDirectory | Study, runs_dir: Path) -> Content:
     """Return what a page about a run or a study shows; what is missing or damaged is told in it."""
     members = facts_of(entry, runs_dir)
+    if not members:
+        raise UserError(f"{entry.id} has no members, so there is nothing to report")
     metric = main_metric(members)
     lower = metric is not None and lower_is_better(members, metric)
     settings = tuple(best_first(settings_of(members), metric, lower=lower))

@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import attrs
+
+from mabe_core.data.report import ImportReport
 from mabe_core.pages.facts import Facts
 from mabe_core.runs.record import Record
 
@@ -56,6 +59,13 @@ def components(members: Sequence[Facts]) -> list[dict[str, Any]]:
         }
         for (kind, name, version, provider, *hashes), n in sorted(counted.items())
     ]
+
+
+def data_report(members: Sequence[Facts]) -> dict[str, Any] | None:
+    """Return what the import report told the first member that has one; None where another version wrote it."""
+    needed = {field.name for field in attrs.fields(ImportReport)}
+    reports = [member.record.report for member in members if member.record]
+    return next((report for report in reports if needed <= set(report)), None)
 
 
 def data_files(members: Sequence[Facts]) -> list[tuple[str, str]]:

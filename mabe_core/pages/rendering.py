@@ -63,9 +63,7 @@ def page(shown: Content) -> str:
         components=provenance.components(shown.members),
         data_files=provenance.data_files(shown.members),
         changes=provenance.changes(shown.members),
-        report=next(
-            (member.record.report for member in shown.members if member.record and member.record.report), None
-        ),
+        report=provenance.data_report(shown.members),
     )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import attrs
 
 # the protocol's pipes in the browser: it reads from 3 and writes to 4
-PIPES = "exec \"$@\" 3<&$IN 4>&$OUT"
+PIPES = 'exec "$@" 3<&$IN 4>&$OUT'
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PATIENCE = 60.0
 
@@ -109,11 +109,14 @@ class Browser:
         ]
         return [each["request"]["url"] for each in sent]
 
-    def picture(self, file: Path, *, whole: bool = True) -> None:
-        """Write a PNG of the page."""
-        shot = self.call(
-            "Page.captureScreenshot", format="png", captureBeyondViewport=whole, **self._clip(whole)
-        )
+    def picture(self, file: Path, *, first: str = "body", last: str = "body") -> None:
+        """Write a PNG of the page, or of the part from one element, by its selector, to the end of another."""
+        box = "document.querySelector('{}').getBoundingClientRect()"
+        top = self.value(f"Math.floor({box.format(first)}.top + scrollY)")
+        bottom = self.value(f"Math.ceil({box.format(last)}.bottom + scrollY)")
+        width = self.value("document.documentElement.clientWidth")
+        clip = {"x": 0, "y": top, "width": width, "height": bottom - top, "scale": 1}
+        shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
         file.write_bytes(base64.b64decode(shot["data"]))
 
     def paper(self, file: Path) -> None:
@@ -121,12 +124,6 @@ class Browser:
         self.wait("!document.querySelector('[data-paper]') || document.body.dataset.ready")
         shot = self.call("Page.printToPDF", preferCSSPageSize=True, printBackground=False)
         file.write_bytes(base64.b64decode(shot["data"]))
-
-    def _clip(self, whole: bool) -> dict[str, Any]:
-        if not whole:
-            return {}
-        size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-        return {"clip": {**size, "x": 0, "y": 0, "scale": 1}}
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:

@@ -8,8 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
+from mabe_core.data.report import ImportReport, PartReport
+from mabe_core.errors import UserError
 from mabe_core.pages.content import content_of
 from mabe_core.pages.rendering import page
 from mabe_core.runs.directory import RunDirectory
@@ -24,6 +27,41 @@ def test_a_setting_that_nobody_scored_is_shown_without_scores(tmp_path: Path) ->
     shown = parsed(found, tmp_path)
     assert "mabe evaluate" in shown.text
     assert "rings" not in shown.text
+
+
+def test_a_study_without_members_is_a_mistake(tmp_path: Path) -> None:
+    empty = attrs.evolve(made_study(tmp_path, seeds=1), members=())
+    with pytest.raises(UserError, match="has no members"):
+        content_of(empty, tmp_path)
+
+
+def test_the_data_report_is_shown(tmp_path: Path) -> None:
+    report = ImportReport(
+        recordings=3,
+        frames=5400,
+        seconds=180.0,
+        fps={30.0: 3},
+        individuals={("adult", "juvenile"): 3},
+        keypoints={("nose", "tail"): 3},
+        views=3,
+        view_frames=5400,
+        class_frames={"attack": 1234, "other": 4000},
+        unlabelled=166,
+        missing=0.0125,
+        notes=("two bouts overlapped",),
+        parts={"train": PartReport(2, 2, 3600, {"attack": 1000, "other": 2500}, 100)},
+    )
+    run = made_run(tmp_path, "rats-0123456789", report=report.as_dict())
+    shown = parsed(run, tmp_path)
+    cells = {
+        name: [text for text, _ in row] for name, row in shown.rows("frames of each class and part").items()
+    }
+    assert cells == {
+        "train": ["2", "3,600", "1,000", "2,500", "100"],
+        "all": ["3", "5,400", "1,234", "4,000", "166"],
+    }
+    for told in ("adult, juvenile", "nose, tail", "3.0 min", "1.2 %", "two bouts overlapped"):
+        assert told in shown.text
 
 
 def without(*names: str) -> Callable[[RunDirectory], object]:
