@@ -62,7 +62,7 @@ def components(members: Sequence[Facts]) -> list[dict[str, Any]]:
 
 
 def data_report(members: Sequence[Facts]) -> dict[str, Any] | None:
-    """Return what the import report told the first member that has one; None where another version wrote it."""
+    """Return the import report of the first member that has a whole one, as its record keeps it."""
     needed = {field.name for field in attrs.fields(ImportReport)}
     reports = [member.record.report for member in members if member.record]
     return next((report for report in reports if needed <= set(report)), None)
