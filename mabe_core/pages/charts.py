@@ -103,7 +103,7 @@ def spread_chart(rows: Sequence[tuple[str, Spread, str]], title: str) -> Spec:
         "sort": order,
         "title": None,
         "scale": {"domain": order},
-        "axis": {"labelExpr": f"({_literal(labels)})[datum.value]", "labelLimit": 170, "ticks": False},
+        "axis": {"labelExpr": f"({_literal(labels)})[datum.value]", "labelLimit": 200, "ticks": False},
     }
     x = {
         "type": "quantitative",

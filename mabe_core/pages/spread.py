@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -66,7 +67,8 @@ def settings_of(members: Sequence[Facts]) -> tuple[Setting, ...]:
     by_values: dict[str, list[Facts]] = {}
     for member in members:
         by_values.setdefault(json.dumps(_told_apart_by(member)), []).append(member)
-    return tuple(_setting(tuple(alike)) for alike in by_values.values())
+    keys = _short({key for member in members for key in _told_apart_by(member)})
+    return tuple(_setting(tuple(alike), keys) for alike in by_values.values())
 
 
 def main_metric(members: Sequence[Facts]) -> str | None:
@@ -96,13 +98,19 @@ def _told_apart_by(member: Facts) -> dict[str, Any]:
     return {key: value for key, value in member.settings.items() if key not in SPREAD_AXES}
 
 
-def _setting(members: tuple[Facts, ...]) -> Setting:
+def _short(keys: Collection[str]) -> dict[str, str]:
+    """Return the last word of each dotted key, or the whole key where two would be called the same."""
+    last = Counter(key.rpartition(".")[2] for key in keys)
+    return {key: word if last[word := key.rpartition(".")[2]] == 1 else key for key in keys}
+
+
+def _setting(members: tuple[Facts, ...], keys: Mapping[str, str]) -> Setting:
     values = _told_apart_by(members[0])
     scores = [held_out_scores(member) for member in members]
     names = dict.fromkeys(name for each in scores for name in each)
     found = {name: Spread.of(each.get(name) for each in scores) for name in names}
     return Setting(
-        name=", ".join(f"{key} {_shown(value)}" for key, value in values.items()) or "all members",
+        name=", ".join(f"{keys[key]} {_shown(value)}" for key, value in values.items()) or "all members",
         values=values,
         members=members,
         metrics={name: spread for name, spread in found.items() if spread is not None},

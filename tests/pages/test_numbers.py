@@ -7,6 +7,7 @@ import re
 import statistics
 from pathlib import Path
 
+import attrs
 import numpy as np
 import pytest
 
@@ -118,11 +119,17 @@ def test_calibration(run: RunDirectory, shown: Page) -> None:
             for each, there in zip(frames, labelled, strict=True)
         ]
     )
-    error = 0.0
+    error, bins = 0.0, {}
     for low in np.arange(15) / 15:
         inside = (confidence > low) & (confidence <= low + 1 / 15)
         if inside.any():
+            name = f"{low:.3f} to {low + 1 / 15:.3f}"
+            bins[name] = [confidence[inside].mean(), right[inside].mean()]
             error += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
+    rows = shown.rows("numbers of the reliability diagram")
+    assert {name: values(row) for name, row in rows.items()} == {
+        name: pytest.approx(pair, rel=1e-9) for name, pair in bins.items()
+    }
     told = re.search(r"Expected calibration error ([\d.]+) over ([\d,]+) frames", shown.text)
     assert told is not None
     assert float(told[1]) == pytest.approx(error, abs=5e-5)
@@ -171,6 +178,20 @@ def test_mean_and_deviation_of_each_setting(study: tuple[Study, Path], study_pag
         )
         means.append((statistics.fmean(scores), f"model {model}"))
     assert list(rows) == [name for _, name in sorted(means, reverse=True)]
+
+
+def test_a_setting_is_named_by_the_last_words_of_its_keys(tmp_path: Path) -> None:
+    found = made_study(tmp_path, seeds=1)
+    settings = (
+        {"model": {"name": "gru", "hidden_dim": 8}, "optimizer.learning_rate": 1e-4, "a.x": 1, "b.x": "y"},
+        {"model": "gru", "optimizer.learning_rate": 1e-4, "a.x": 2, "b.x": "y"},
+    )
+    members = [attrs.evolve(m, settings=s) for m, s in zip(found.members, settings, strict=True)]
+    rows = parsed(attrs.evolve(found, members=tuple(members)), tmp_path).rows("scores of settings")
+    assert set(rows) == {
+        "model gru (hidden_dim 8), learning_rate 0.0001, a.x 1, b.x y",
+        "model gru, learning_rate 0.0001, a.x 2, b.x y",
+    }
 
 
 def test_a_score_that_is_an_error_is_sorted_the_other_way(tmp_path: Path) -> None:
