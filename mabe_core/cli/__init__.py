@@ -19,6 +19,7 @@ COMMANDS = {
     "runs": "list the experiments that were run, here or in the cloud",
     "compare": "tell which of several experiments is better, and how sure that is",
     "watch": "watch a run or a study as it goes on, here or in the cloud",
+    "report": "write one page about a run or a study",
     "attach": "show the progress of a run in the cloud",
     "logs": "print what a run in the cloud has told",
     "stop": "stop a run in the cloud",
