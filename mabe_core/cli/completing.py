@@ -65,6 +65,27 @@ def run_ids(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[
     return _beginning(begun, {run.id: "" for run in all_runs(ctx.params.get("runs_dir") or Path("runs"))})
 
 
+@_quietly
+def models(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Offer the models of the registry here; once a name is whole, its aliases and versions."""
+    from mabe_core.models.finding import default_models_dir
+    from mabe_core.models.folder import ModelFolder
+
+    folder = ModelFolder(ctx.params.get("models_dir") or default_models_dir())
+    name, at, _ = begun.partition("@")
+    if not at:
+        return _beginning(begun, dict.fromkeys(folder.names(), ""))
+    names = folder.read(name)
+    said = {f"{name}@{alias}": f"version {number}" for alias, number in sorted(names.aliases.items())}
+    return _beginning(begun, said | {f"{name}@{each.number}": each.run for each in names.versions})
+
+
+def models_and_runs(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Offer models, runs, and folders where neither begins so."""
+    found = [*models(ctx, parameter, begun), *run_ids(ctx, parameter, begun)]
+    return found or [CompletionItem(begun, type="dir")]
+
+
 def run_ids_and_files(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """Offer ids, and experiment files; any file where neither begins so."""
     files = [

@@ -46,6 +46,15 @@ runs_dir: Decorator = click.option(
     show_default=True,
     help="where runs are kept",
 )
+models_dir: Decorator = click.option(
+    "--models-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("models"),
+    envvar="MABE_MODELS",
+    show_envvar=True,
+    show_default=True,
+    help="where named models are kept",
+)
 data_dir: Decorator = click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False, exists=True),

@@ -1,9 +1,10 @@
-"""A model by itself: a folder laid out like a run directory's needed part, each file's SHA-256 in entry.json."""
+"""A model by itself: a folder laid out as a run directory is, each file's SHA-256 in entry.json."""
 
 from __future__ import annotations
 
 import getpass
 import hashlib
+import json
 import platform
 import re
 from collections.abc import Mapping
@@ -13,19 +14,8 @@ from typing import Any
 import attrs
 
 from mabe_core.errors import UserError
-from mabe_core.runs.checkpoints import (
-    MODEL,
-    NAME,
-    STATE,
-    DamagedCheckpointError,
-    checkpoint_names,
-    read_pointer,
-    read_state,
-)
-from mabe_core.runs.directory import RunDirectory
+from mabe_core.runs.checkpoints import MODEL, NAME
 from mabe_core.runs.files import read_json, remove, sync_directory, temporary_name, write_synced, writing
-from mabe_core.runs.record import read_record
-from mabe_core.runs.scores import Scores, read_scores
 from mabe_core.runs.shape import known, misfits
 
 FORMAT = 1
@@ -44,6 +34,7 @@ class Entry:
 
     run: the experiment id. checkpoint: its name; chosen: the word it was asked for by, such as best.
     model: SHA-256 of the weights. files: SHA-256 of each file, the weights included, by its path.
+    scored: its score in words, such as `macro_f1 0.884 on test`; empty where it has none.
     name, version: in the registry; empty and 0 where it is not of one. by, host: who added it, and where.
     """
 
@@ -52,6 +43,7 @@ class Entry:
     chosen: str
     model: str
     files: dict[str, str]
+    scored: str = ""
     name: str = ""
     version: int = 0
     added: str = ""
@@ -65,54 +57,6 @@ class Contents:
 
     entry: Entry
     contents: Mapping[str, bytes]
-
-
-def gather(run: RunDirectory, chosen: str) -> Contents:
-    """Read what a model needs out of a run directory, the weights checked; chosen: best, last or step-….
-
-    Raises UserError where the run has no such checkpoint, or it is damaged.
-    """
-    record = read_record(run)
-    if record is None:
-        raise UserError(f"{run.path} is no run: it has no record.json")
-    checkpoint = chosen_checkpoint(run, chosen)
-    folder = f"checkpoints/{checkpoint}"
-    contents = {
-        name: _content(run.path / name)
-        for name in ("experiment.yaml", "record.json", f"{folder}/{STATE}", f"{folder}/{MODEL}")
-    }
-    for file in sorted(run.plugins.glob("*.py")) if run.plugins.is_dir() else []:
-        contents[f"plugins/{file.name}"] = _content(file)
-    model = hashlib.sha256(contents[f"{folder}/{MODEL}"]).hexdigest()
-    if model != _told_hash(run, checkpoint):
-        raise UserError(f"{run.checkpoints / checkpoint / MODEL} is damaged: it is not what was saved")
-    if matching_scores(run, checkpoint, model) is not None:
-        contents["scores.json"] = _content(run.scores)
-    entry = Entry(run=record.id, checkpoint=checkpoint, chosen=chosen, model=model, files=_hashes(contents))
-    return Contents(entry, contents)
-
-
-def matching_scores(run: RunDirectory, checkpoint: str, model: str) -> Scores | None:
-    """Return a run's final scores where they are those of this checkpoint; None where they are not there."""
-    scores = read_scores(run)
-    return scores if scores and (scores.checkpoint, scores.model) == (checkpoint, model) else None
-
-
-def chosen_checkpoint(run: RunDirectory, chosen: str) -> str:
-    """Return the name of the checkpoint that a word means: best, last or such as step-10000."""
-    there = checkpoint_names(run.checkpoints)
-    if chosen in ("best", "last"):
-        pointer = read_pointer(run.best if chosen == "best" else run.last)
-        if pointer is None:
-            raise UserError(f"{run.id} has no {chosen} checkpoint yet")
-        name = str(pointer["checkpoint"])
-    else:
-        match = re.fullmatch(r"step-(\d{1,12})", chosen)
-        name = f"step-{int(match[1]):08d}" if match else chosen
-    if name not in there:
-        words = ", ".join(["best", "last", *there])
-        raise UserError(f"{run.id} has no checkpoint {chosen!r} here; there are: {words}")
-    return name
 
 
 def signed(entry: Entry, name: str, version: int, added: str) -> Entry:
@@ -148,8 +92,6 @@ def write_entry(folder: Path, entry: Entry, contents: Mapping[str, bytes]) -> No
 
 def entry_text(entry: Entry) -> str:
     """Return what entry.json holds."""
-    import json
-
     return json.dumps({"format": FORMAT, **attrs.asdict(entry)}, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -199,21 +141,3 @@ def _inconsistent(entry: Entry) -> str:
         return f"it lacks the SHA-256 of {MODEL}"
     lacking = {"experiment.yaml", "record.json"} - set(entry.files)
     return f"it lacks {', '.join(sorted(lacking))}" if lacking else ""
-
-
-def _told_hash(run: RunDirectory, checkpoint: str) -> str:
-    try:
-        return str(read_state(run.checkpoints / checkpoint)["sha256"][MODEL])
-    except DamagedCheckpointError as error:
-        raise UserError(str(error)) from error
-
-
-def _content(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise UserError(f"{file} cannot be read: {error.strerror}") from error
-
-
-def _hashes(contents: Mapping[str, bytes]) -> dict[str, str]:
-    return {name: hashlib.sha256(contents[name]).hexdigest() for name in sorted(contents)}

@@ -3,8 +3,8 @@
     find_model(reference, runs_dir, models_dir) -> ModelSource
 
 `rats@best`, `rats@3` and `rats` are looked up in the registry, in this order of meaning: a name alone is its
-alias `best`, else its newest version. Anything else is the beginning of a run's id, or the path of a folder: an
-exported model, an entry of a registry, or a run directory.
+alias `best`, else its newest version. Anything else is the beginning of a run's id, or the path of a folder:
+an exported model, an entry of a registry, or a run directory.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from pathlib import Path
 import attrs
 
 from mabe_core.errors import UserError
-from mabe_core.models.entry import FILE, chosen_checkpoint, faults, read_entry
+from mabe_core.models.entry import FILE, faults, read_entry
 from mabe_core.models.folder import ModelFolder
+from mabe_core.models.gathering import chosen_checkpoint
 from mabe_core.models.history import Reference
 from mabe_core.runs.checkpoints import MODEL, DamagedCheckpointError, read_state
 from mabe_core.runs.directory import RunDirectory
@@ -29,11 +30,11 @@ from mabe_core.runs.study import Study, find
 class ModelSource:
     """A trained model on disk.
 
-    reference: as it was asked for. told: what it is, for people, such as `rats@3 (best), run tiny-0123456789`.
+    reference: as it was asked for. told: what it is, such as `rats@3 (best), run tiny-0123456789`.
     run: a folder laid out like a run directory: experiment.yaml, record.json, plugins/, checkpoints/, and
     scores.json where there are scores; its `id` is the folder's name, while `run_id` is the experiment's.
     checkpoint: the name of the checkpoint in it; sha256: of its model.safetensors.
-    notes: what is to be told to whoever uses it.
+    notes: what is to be told to whoever uses it. name: such as `rats@3`, and description: of the registry.
     """
 
     reference: str
@@ -43,6 +44,8 @@ class ModelSource:
     checkpoint: str
     sha256: str
     notes: tuple[str, ...] = ()
+    name: str = ""
+    description: str = ""
 
     @property
     def folder(self) -> Path:
@@ -109,9 +112,12 @@ def _registered(reference: str, models: ModelFolder) -> ModelSource:
         raise UserError(
             f"{folder} is not what was added as {asked.name}@{version.number}: its entry was changed"
         )
-    aliases = names.aliases_of(version.number)
-    told = f"{asked.name}@{version.number}{f' ({", ".join(aliases)})' if aliases else ''}, run {version.run}"
-    return attrs.evolve(source, told=told)
+    aliases = ", ".join(names.aliases_of(version.number))
+    also = f" ({aliases})" if aliases else ""
+    name = f"{asked.name}@{version.number}"
+    return attrs.evolve(
+        source, told=f"{name}{also}, run {version.run}", name=name, description=version.description
+    )
 
 
 def _in_folder(reference: str, folder: Path) -> ModelSource:
@@ -136,6 +142,7 @@ def _in_entry(reference: str, folder: Path) -> ModelSource:
         run_id=entry.run,
         checkpoint=entry.checkpoint,
         sha256=entry.model,
+        name=f"{entry.name}@{entry.version}" if entry.name else "",
     )
 
 

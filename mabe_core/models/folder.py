@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
@@ -11,14 +11,12 @@ import filelock
 
 from mabe_core.errors import UserError, did_you_mean
 from mabe_core.models.history import EVENT_FILE, Event, Names, check_name, event_text, parse_event
+from mabe_core.models.naming import Change
 from mabe_core.runs.files import remove_leftovers, write_whole
 
 LOCK = ".lock"
 # seconds to wait for others that write; each holds the lock for a few files only
 PATIENCE = 60.0
-
-# from how things stand to the event to be written, given its number; None where nothing is to be changed
-Change = Callable[[Names, int], Event | None]
 
 
 @attrs.frozen

@@ -1,7 +1,7 @@
 """What became of a name: its versions, its aliases, and the events that made them so, a file an event.
 
-An event is `history/000001.json` and so on below the name's folder, and tells how things stand after it. Files
-are only ever added, under the next number, so that nothing that is cut off can damage what was there.
+An event is `history/000001.json` and so on below the name's folder, and tells how things stand after it.
+Files are only ever added, under the next number, so that nothing that is cut off damages what was there.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ALIAS = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 
 @attrs.frozen(kw_only=True)
 class Version:
-    """One model under a name. run: experiment id; model: SHA-256 of the weights."""
+    """One model under a name. run: experiment id; model: SHA-256 of the weights; scored: in words."""
 
     number: int
     run: str
@@ -37,6 +37,7 @@ class Version:
     model: str
     added: str
     by: str = ""
+    scored: str = ""
     description: str = ""
 
 
@@ -151,7 +152,7 @@ def check_alias(alias: str) -> str:
     """Return an alias as given; raise UserError where it cannot be one."""
     if not _ALIAS.fullmatch(alias):
         raise UserError(
-            f"an alias is a lower case letter, then letters, digits, _ - and ., at most 64 in all, not {alias!r}"
+            f"an alias is a lower case letter, then more, digits, _ - and ., at most 64, not {alias!r}"
         )
     return alias
 
