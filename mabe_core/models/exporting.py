@@ -21,7 +21,7 @@ from mabe_core.runs.record import Record, read_record
 ADDED = ("README.md", "MODEL_CARD.md", "model.onnx")
 _SAID = {
     "experiment.yaml": "all settings; `mabe-run experiment.yaml` trains it again, given the data",
-    "plugins/": "components that were files of the experiment's own: Python that is run when the model is loaded",
+    "plugins/": "the experiment's own components: Python that is run when the model is loaded",
     "checkpoints/": "the weights, in `model.safetensors`",
     "model.onnx": "the network for other programs: `inputs` (windows, frames, inputs) to `scores`",
     "record.json": "what came of the training",

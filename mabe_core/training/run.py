@@ -71,7 +71,7 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     if experiment.threads is not None:
         torch.set_num_threads(experiment.threads)
     dtype = torch.float64 if experiment.training.precision == "float64" else torch.float32
-    dataset, partition, report = _read(opened)
+    dataset, partition, report = read_data(opened)
     observe(DataRead(tuple(report.lines())))
     stop.check("before training")
     data = prepare(experiment.data, dataset, partition, dtype=dtype, device=device)
@@ -80,7 +80,7 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     stop.check("before training")
     record.report = report.as_dict()
     record.notice = " ".join(told for told in (partition.notice, data.notice) if told)
-    auto = _auto(parts, data, device, dtype)
+    auto = auto_values(parts, data, device, dtype)
     for change in auto_changes(record.auto, auto):
         observe(Warned(f"not the same hardware as before, results may differ: {change}"))
     record.auto = auto
@@ -112,7 +112,8 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     ).run()
 
 
-def _read(opened: OpenedRun) -> tuple[Dataset, Partition, ImportReport]:
+def read_data(opened: OpenedRun) -> tuple[Dataset, Partition, ImportReport]:
+    """Return the recordings, how they are split, and what they hold; UserError where they do not fit."""
     experiment = opened.experiment
     dataset: Dataset = build_at("data.dataset", experiment.data.dataset, opened.access)
     check_dataset(experiment, dataset)
@@ -143,7 +144,10 @@ def _resume(saver: Saver) -> None:
     saver.run.cut_epochs(saver.progress.step // saver.parts.schedule.steps_per_epoch)
 
 
-def _auto(parts: Parts, data: TrainingData, device: torch.device, dtype: torch.dtype) -> dict[str, object]:
+def auto_values(
+    parts: Parts, data: TrainingData, device: torch.device, dtype: torch.dtype
+) -> dict[str, object]:
+    """Return what each `auto` became, and what else the data and the machine decided."""
     return {
         "device": str(device),
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else "",
