@@ -78,8 +78,10 @@ def add(
     by its SHA-256.
     """
     from mabe_core.models.adding import add_run
+    from mabe_core.models.history import check_name
     from mabe_core.runs.directory import find_run
 
+    check_name(name)
     run = find_run(runs_dir, run_id)
     added = add_run(
         models_here(models_dir), run, name, checkpoint=checkpoint, aliases=aliases, description=description

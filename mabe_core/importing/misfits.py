@@ -17,11 +17,9 @@ def misfit_text(
     """Return what is wrong; wanted, found: shapes by name; missing, left: what was not carried of each."""
     missing, left = list(missing), list(left)
     lines = ["the file does not fit the experiment's model:"]
-    common = _common_prefixes(missing, left)
+    common = _likely(missing, left)
     pairs = {name: common.get(name, name) for name in missing if common.get(name, name) in left}
-    for own, name in pairs.items():
-        if wanted[own] != found[name]:
-            lines.append(f"  {name} is {found[name]}, and the model's {own} is {wanted[own]}")
+    lines += [f"  {told}" for told in _other_shapes(pairs, wanted, found)]
     absent = [name for name in missing if name not in pairs and name not in buffers]
     lines += [f"  {told} missing" for told in _grouped(absent, wanted)]
     over = [name for name in left if name not in pairs.values()]
@@ -30,7 +28,24 @@ def misfit_text(
     return "\n".join(lines)
 
 
-def _common_prefixes(missing: list[str], left: list[str]) -> dict[str, str]:
+def _other_shapes(
+    pairs: Mapping[str, str], wanted: Mapping[str, Shape], found: Mapping[str, Shape]
+) -> Iterator[str]:
+    """Yield each tensor of another shape; of layers that are alike, the first."""
+    alike: dict[tuple[str, Shape, Shape], list[str]] = {}
+    for own, name in pairs.items():
+        if wanted[own] != found[name]:
+            anywhere = ".".join("N" if word.isdigit() else word for word in name.split("."))
+            alike.setdefault((anywhere, found[name], wanted[own]), []).append(own)
+    for (_, there, here), names in alike.items():
+        name, more = pairs[names[0]], len(names) - 1
+        called = "" if name == names[0] else f" {names[0]}"
+        yield f"{name} is {there}, the model's{called} {here}" + (
+            f"; {more} more layers alike" if more else ""
+        )
+
+
+def _likely(missing: list[str], left: list[str]) -> dict[str, str]:
     """Return which left name each missing one may be: the one that ends in most of the same words."""
     likely = {}
     for name in missing:

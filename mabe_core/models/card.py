@@ -79,14 +79,8 @@ def _data(record: Record, tree: Mapping[str, Any]) -> str:
 
 def _scores(record: Record, scores: Scores | None, source: ModelSource, runs_dir: Path | None) -> str:
     if scores is None:
-        pooled = record.held_out
-        told = "on held-out recordings" if pooled else "during training"
-        if not pooled and record.best is not None:
-            pooled = {f"{record.monitor} (best of all epochs, on validation)": record.best}
-        if not pooled:
-            return "## Scores\n\nThere are no scores of this checkpoint.\n"
-        rows = [[name, _number(score)] for name, score in pooled.items()]
-        return f"## Scores\n\nMeasured {told}.\n\n{table(['score', ''], rows)}"
+        told = f"The record says {escaped(source.scored)}, the best of its epochs." if source.scored else ""
+        return f"## Scores\n\n{told or 'There are no scores of this checkpoint.'}\n"
     pooled = scores.pooled[scores.held_out]
     over = spread(runs_dir, record.id, scores.held_out) if runs_dir is not None else None
     titles = ["score", "this model", *([f"mean ± sd of {over.members} members"] if over else [])]
