@@ -24,7 +24,8 @@ def misfit_text(
     lines += [f"  {told} missing" for told in _grouped(absent, wanted)]
     over = [name for name in left if name not in pairs.values()]
     lines += [f"  {told} left over: the model has no such part" for told in _grouped(over, found)]
-    lines += [f"  {hint}" for hint in _hints(found, over)]
+    longer = [name for own, name in pairs.items() if found[name][-1:] == wanted[own][-1:]]
+    lines += [f"  {hint}" for hint in _hints(found, over, [*over, *longer])]
     return "\n".join(lines)
 
 
@@ -79,7 +80,7 @@ def _grouped(names: list[str], shapes: Mapping[str, Shape]) -> Iterator[str]:
             yield from (f"{name} {shapes[name]} is" for name in inside)
 
 
-def _hints(found: Mapping[str, Shape], over: list[str]) -> Iterator[str]:
+def _hints(found: Mapping[str, Shape], over: list[str], misfitting: list[str]) -> Iterator[str]:
     """Yield what the file looks like, as far as names that torch itself gives tell."""
     projections = [shape for name, shape in found.items() if name.endswith("self_attn.in_proj_weight")]
     if projections:
@@ -89,9 +90,9 @@ def _hints(found: Mapping[str, Shape], over: list[str]) -> Iterator[str]:
         yield f"the file looks like hidden_dim {width}, num_layers {len(projections)}{factor}"
     if any("norm" in name and not any(word.isdigit() for word in name.split(".")) for name in over):
         yield "a norm after the last layer, as with norm_first: the model is post-norm and has none"
-    for name in over:
-        if "pos" in name.casefold() or name.endswith("pe"):
+    for name in misfitting:
+        if "pos" in name.casefold() or name.rpartition(".")[2] == "pe":
             yield (
-                f"{name} holds {max(found[name])} places or columns: see positional_encoding, its name "
-                "(sinusoidal, learned) and max_len, and data.sequence_length"
+                f"{name} tells places: see positional_encoding, its name (sinusoidal, learned) and "
+                "max_len, and data.sequence_length"
             )
