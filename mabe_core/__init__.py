@@ -51,6 +51,7 @@ from mabe_core.specs import (
 if TYPE_CHECKING:
     from mabe_core.data.labels import LabelRules, LabelTrack, label_track
     from mabe_core.data.report import ImportReport, import_report
+    from mabe_core.inference.loading import load_model
 
 __version__ = "0.1.0"
 
@@ -104,15 +105,17 @@ __all__ = [
     "hookimpl",
     "import_report",
     "label_track",
+    "load_model",
 ]
 
-# where the public names live that need numpy: found when they are first used
+# where the public names live that need numpy or torch: found when they are first used
 _LAZY = {
     "ImportReport": "mabe_core.data.report",
     "LabelRules": "mabe_core.data.labels",
     "LabelTrack": "mabe_core.data.labels",
     "import_report": "mabe_core.data.report",
     "label_track": "mabe_core.data.labels",
+    "load_model": "mabe_core.inference.loading",
 }
 
 if not TYPE_CHECKING:  # a type checker would take every misspelled name for one of these

@@ -21,6 +21,8 @@ COMMANDS = {
     "logs": "print what a run in the cloud has told",
     "stop": "stop a run in the cloud",
     "pull": "bring a run and its checkpoints from the cloud",
+    "evaluate": "score a trained model on recordings with labels",
+    "predict": "label recordings with a trained model",
     "models": "keep trained models under names and versions",
     "export": "write a model into a folder that others can run",
     "import": "bring a model or settings from V3",

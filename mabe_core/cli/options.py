@@ -90,6 +90,27 @@ volume: Decorator = click.option(
 profile: Decorator = click.option(
     "--profile", metavar="NAME", help="the profile of ~/.modal.toml; by default the active one"
 )
+device: Decorator = click.option(
+    "--device", metavar="DEVICE", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N"
+)
+
+
+def _pairs(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> dict[str, str]:
+    pairs = [word.partition("=") for word in words]
+    for word, (one, _equals, other) in zip(words, pairs, strict=True):
+        if not one or not other:
+            raise click.BadParameter(f"two names with = between them, such as snout=nose, not {word!r}")
+    return {one.strip(): other.strip() for one, _, other in pairs}
+
+
+names: Decorator = click.option(
+    "--map",
+    "names",
+    metavar="NAME=NAME",
+    multiple=True,
+    callback=_pairs,
+    help="what the file and the model call the same keypoint or individual; may be given several times",
+)
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="print JSON")
 
 
@@ -120,6 +141,14 @@ def warn_deprecated(experiment: Experiment) -> None:
     specs = [component.spec for component in components_of(experiment) if component.spec is not None]
     for spec in {(spec.kind, spec.name): spec for spec in specs if spec.deprecated}.values():
         warn(f"{KINDS[spec.kind].label} {spec.name!r} is deprecated: {spec.deprecated}")
+
+
+def other_experiment(file: Path, plugin_files: Sequence[Path]) -> Experiment:
+    """Return the experiment of a file, whose data is used for another one's model."""
+    from mabe_core.experiment import read_document, resolve
+
+    document = read_document(file)
+    return resolve(document, registry((*document.plugin_files, *plugin_files)))
 
 
 def table(rows: Sequence[Mapping[str, str]], *, whole: Collection[str] = ()) -> None:

@@ -19,7 +19,7 @@ from mabe_core.runs.record import DamagedRunError, Record, parse_record
 # records are read this many at a time
 TOGETHER = 16
 # what is needed to show a run's results
-SMALL_FILES = ("record.json", "metrics.jsonl", "best.json", "last.json")
+SMALL_FILES = ("record.json", "metrics.jsonl", "best.json", "last.json", "scores.json")
 
 
 @attrs.frozen(kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import torch
 
+from mabe_core.data.report import import_report
 from mabe_core.errors import Location, Problem, UserError
 from mabe_core.exchange import DataAccess
 from mabe_core.experiment import Experiment
@@ -17,13 +18,17 @@ from mabe_core.importing.matching import Matched, match
 from mabe_core.importing.weights import SavedWeights
 from mabe_core.registry import Registry
 from mabe_core.runs.directory import RunDirectory
+from mabe_core.runs.model_input import model_input
 from mabe_core.runs.opening import open_run
 from mabe_core.runs.record import Record
 from mabe_core.training.events import Observer, unobserved
+from mabe_core.training.held_out import best_checkpoint, score_held_out
 from mabe_core.training.inputs import TrainingData, prepare
 from mabe_core.training.parts import Parts, build_parts, scores
-from mabe_core.training.run import auto_values, read_data
+from mabe_core.training.reading import read_data
+from mabe_core.training.run import auto_values
 from mabe_core.training.saving import Saver
+from mabe_core.training.scoring import Scorer, unchecked
 from mabe_core.training.state import Progress
 from mabe_core.training.validation import validate
 
@@ -62,14 +67,15 @@ def import_run(
         opened.refresh()
         device = torch.device("cpu")
         dtype = torch.float64 if experiment.training.precision == "float64" else torch.float32
-        dataset, partition, report = read_data(opened)
+        dataset, partition = read_data(experiment, access)
         data = prepare(experiment.data, dataset, partition, dtype=dtype, device=device)
         parts = build_parts(experiment, data, dtype=dtype, device=device)
         matched = load_weights(parts.model, weights)
         record = opened.record
-        record.report = report.as_dict()
+        record.report = import_report(dataset, partition).as_dict()
         record.notice = " ".join(told for told in (partition.notice, data.notice) if told)
         record.auto = auto_values(parts, data, device, dtype)
+        record.model_input = attrs.asdict(model_input(experiment.data, dataset, data.shape.input_names))
         record.imported = {
             "file": weights.file.name,
             "sha256": weights.sha256,
@@ -82,6 +88,18 @@ def import_run(
         progress.best = {"score": score, "epoch": line["epoch"], "step": progress.step}
         opened.keep()
         Saver(opened.run, record, parts, progress, None, observe)(line)
+        final = score_held_out(
+            opened.run,
+            experiment,
+            best_checkpoint(opened.run),
+            Scorer(parts.model, experiment.data, data.shape, device, dtype),
+            dataset,
+            partition,
+            notice=partition.notice,
+            observe=observe,
+            check=unchecked,
+        )
+        record.held_out = final.pooled[final.held_out]
         record.attempts, record.state = 1, "finished"
         opened.save()
     return ImportedRun(opened.run, record, matched)

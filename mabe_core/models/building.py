@@ -9,9 +9,10 @@ import attrs
 from mabe_core.discovery import load_plugins
 from mabe_core.errors import UserError
 from mabe_core.exchange import DataShape
-from mabe_core.experiment import Experiment, read_document, resolve
+from mabe_core.experiment import read_document, resolve
 from mabe_core.models.finding import ModelSource
-from mabe_core.runs.record import Record, read_record
+from mabe_core.runs.model_input import read_model_input
+from mabe_core.runs.record import read_record
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,7 +36,13 @@ def build_model(source: ModelSource) -> BuiltModel:
     assert record is not None, "a model that was found has a record"
     document = read_document(source.run.experiment)
     experiment = resolve(document, load_plugins(document.plugin_files))
-    shape = data_shape(experiment, record)
+    expects = read_model_input(record.model_input)
+    if expects is None:
+        raise UserError(
+            f"{source.told} does not say what its model was built for; `mabe evaluate {source.run_id}`, where "
+            "its data is, adds that"
+        )
+    shape = expects.data_shape()
     tensors = load(source.read_model())
     module: nn.Module = build_at("model", experiment.model, shape)
     kinds = {tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()}
@@ -44,19 +51,3 @@ def build_model(source: ModelSource) -> BuiltModel:
             module.to(dtype=kinds.pop())
         module.load_state_dict(tensors)
     return BuiltModel(module.eval(), shape)
-
-
-def data_shape(experiment: Experiment, record: Record) -> DataShape:
-    """Return what a run's model was built for; raise UserError where its record does not tell."""
-    auto, report = record.auto, record.report
-    try:
-        return DataShape(
-            input_dim=auto["input_dim"],
-            num_classes=len(auto["class_names"]),
-            class_names=tuple(auto["class_names"]),
-            sequence_length=experiment.data.sequence_length,
-            frame_gap=experiment.data.frame_gap,
-            fps=report["fps"][0]["value"],
-        )
-    except (KeyError, IndexError) as error:
-        raise UserError(f"the record of {record.id} does not say what its model was built for") from error

@@ -35,9 +35,10 @@ class Record:
 
     auto: what each `auto` of the experiment became. data: SHA-256 of each file that was read.
     components: who provides each component, with the hashes of its sources. attempts: times it was started.
-    held_out: the final scores by name, of the part that `scores.json` says. software, machine, git: of the
-    last attempt. changes: at which step it went on with others, in words. imported: where the weights came
-    from, if not from training: file, sha256, and how their names were carried.
+    model_input: what the model expects of recordings (model_input.py). held_out: the final scores by name, of
+    the part that `scores.json` says. software, machine, git: of the last attempt. changes: at which step it
+    went on with others, in words. imported: where the weights came from, if not
+    from training: file, sha256, and how their names were carried.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Record:
     auto: dict[str, Any] = attrs.field(factory=dict)
     data: dict[str, str] = attrs.field(factory=dict)
     report: dict[str, Any] = attrs.field(factory=dict)
+    model_input: dict[str, Any] = attrs.field(factory=dict)
     components: list[dict[str, Any]] = attrs.field(
         factory=list, metadata={"needs": {"kind", "name", "sources"}}
     )

@@ -6,7 +6,7 @@ import attrs
 import torch
 from torch import Tensor
 
-from mabe_core.exchange import Augmentation, Feature, Pose, PoseLayout
+from mabe_core.exchange import Augmentation, Feature, Pose, PoseLayout, Recording
 from mabe_core.experiment.schema import Data
 
 
@@ -74,3 +74,16 @@ class FeaturePipeline:
         for name, column in pose.columns.items():
             names += [f"{name}.{number}" for number in range(1, column.shape[-1] + 1)]
         return torch.cat([pose.points.flatten(-3), *pose.columns.values()], dim=-1), tuple(names)
+
+
+def input_names(data: Data, recording: Recording, individuals: tuple[int, ...]) -> tuple[str, ...]:
+    """Return the names of the columns that a model is given of a recording."""
+    pipeline = FeaturePipeline.build(data, view_layout(recording, individuals))
+    pose = Pose(torch.as_tensor(recording.points[:, list(individuals)]))
+    return pipeline.columns(pipeline.local(pipeline.whole(pose)))[1]
+
+
+def view_layout(recording: Recording, individuals: tuple[int, ...]) -> PoseLayout:
+    """Return what the points of a recording are, seen by some of its individuals, agent first."""
+    names = tuple(recording.individuals[number] for number in individuals)
+    return PoseLayout(names, recording.keypoints, recording.points.shape[-1], recording.fps)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import attrs
 import torch
 
-from mabe_core.data.report import ImportReport, import_report
-from mabe_core.data.windows import WindowShape
+from mabe_core.data.report import import_report
 from mabe_core.errors import MabeError, Problem, UserError
-from mabe_core.exchange import Dataset, Partition, SplitContext
 from mabe_core.runs.changes import auto_changes
 from mabe_core.runs.checkpoints import newest_checkpoint
+from mabe_core.runs.model_input import model_input
 from mabe_core.runs.opening import OpenedRun
 from mabe_core.runs.record import Record, State
-from mabe_core.training.blame import blame, build_at
-from mabe_core.training.checks import check_dataset, check_outputs, check_partition
+from mabe_core.training.checks import check_outputs
 from mabe_core.training.events import Began, DataRead, Ended, Observer, Warned, unobserved
+from mabe_core.training.held_out import best_checkpoint, score_held_out
 from mabe_core.training.inputs import TrainingData, prepare
 from mabe_core.training.interruption import Interrupted, StopRequest
 from mabe_core.training.loop import Loop
 from mabe_core.training.parts import Parts, build_parts
+from mabe_core.training.reading import read_data
 from mabe_core.training.saving import Saver
+from mabe_core.training.scoring import Scorer
 from mabe_core.training.state import Progress, restore
 
 
@@ -71,7 +73,8 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     if experiment.threads is not None:
         torch.set_num_threads(experiment.threads)
     dtype = torch.float64 if experiment.training.precision == "float64" else torch.float32
-    dataset, partition, report = read_data(opened)
+    dataset, partition = read_data(experiment, opened.access)
+    report = import_report(dataset, partition)
     observe(DataRead(tuple(report.lines())))
     stop.check("before training")
     data = prepare(experiment.data, dataset, partition, dtype=dtype, device=device)
@@ -84,6 +87,7 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     for change in auto_changes(record.auto, auto):
         observe(Warned(f"not the same hardware as before, results may differ: {change}"))
     record.auto = auto
+    record.model_input = attrs.asdict(model_input(experiment.data, dataset, data.shape.input_names))
     opened.keep()
     progress = Progress(0, torch.zeros((), dtype=torch.float64, device=device))
     saver = Saver(run, record, parts, progress, experiment.checkpoint.every_epochs, observe)
@@ -110,21 +114,20 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
         save=saver,
         stop=stop,
     ).run()
-
-
-def read_data(opened: OpenedRun) -> tuple[Dataset, Partition, ImportReport]:
-    """Return the recordings, how they are split, and what they hold; UserError where they do not fit."""
-    experiment = opened.experiment
-    dataset: Dataset = build_at("data.dataset", experiment.data.dataset, opened.access)
-    check_dataset(experiment, dataset)
-    window = WindowShape(experiment.data.sequence_length, experiment.data.frame_gap)
-    split = build_at("data.split", experiment.data.split)
-    with blame("data.split", experiment.data.split):
-        partition: Partition = split(
-            dataset.recordings, SplitContext(window.span, experiment.seed, dataset.classes)
-        )
-    check_partition(experiment, dataset, partition)
-    return dataset, partition, import_report(dataset, partition)
+    best = best_checkpoint(run)
+    parts.model.load_state_dict(dict(best.model))
+    scores = score_held_out(
+        run,
+        experiment,
+        best,
+        Scorer(parts.model, experiment.data, data.shape, device, dtype),
+        dataset,
+        partition,
+        notice=partition.notice,
+        observe=observe,
+        check=lambda _: stop.check("while the recordings held out were scored"),
+    )
+    record.held_out = scores.pooled[scores.held_out]
 
 
 def _resume(saver: Saver) -> None:
