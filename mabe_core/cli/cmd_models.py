@@ -38,6 +38,7 @@ def command(
     A MODEL is NAME@ALIAS, NAME@VERSION, or NAME, which is its alias `best` or else its newest version.
     """
     if ctx.invoked_subcommand is not None:
+        _refuse_lost_options(ctx)
         return
     if in_cloud:
         there = models_there(volume, profile)
@@ -47,7 +48,7 @@ def command(
         show_models({name: here.read(name) for name in here.names()}, str(here), as_json=as_json)
 
 
-@command.command("add")
+@command.command("add", short_help="keep a run's checkpoint under a name")
 @click.argument("run_id", metavar="ID", shell_complete=completing.run_ids)
 @click.option("--name", required=True, metavar="NAME", help="what the model is called")
 @click.option(
@@ -93,7 +94,7 @@ def add(
         click.echo(f"{name}@{alias} is {name}@{number}")
 
 
-@command.command("promote")
+@command.command("promote", short_help="let an alias stand for a version")
 @reference
 @click.argument("alias")
 @in_cloud
@@ -109,7 +110,7 @@ def promote(
     tell_event(reference, promote(registry(in_cloud, models_dir, volume, profile), reference, alias))
 
 
-@command.command("alias")
+@command.command("alias", short_help="give or take away an alias")
 @reference
 @click.argument("alias")
 @click.option("--remove", "removes", is_flag=True, help="take the alias away; MODEL is a NAME here")
@@ -135,7 +136,7 @@ def alias_command(
     tell_event(reference, (remove_alias if removes else give_alias)(models, reference, alias))
 
 
-@command.command("describe")
+@command.command("describe", short_help="say what a model is")
 @reference
 @click.argument("text")
 @in_cloud
@@ -151,7 +152,7 @@ def describe(
     tell_event(reference, describe(registry(in_cloud, models_dir, volume, profile), reference, text))
 
 
-@command.command("history")
+@command.command("history", short_help="tell what became of a name")
 @click.argument("name", metavar="NAME[@ALIAS]", shell_complete=completing.models)
 @in_cloud
 @options.models_dir
@@ -184,7 +185,7 @@ def history(
     options.table(rows, whole=("", "time"))
 
 
-@command.command("remove")
+@command.command("remove", short_help="delete a version")
 @reference
 @click.option("--yes", is_flag=True, help="do not ask")
 @in_cloud
@@ -220,7 +221,7 @@ def remove(
         click.echo(f"removed {said}")
 
 
-@command.command("check")
+@command.command("check", short_help="compare every file with its SHA-256")
 @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=completing.models)
 @options.models_dir
 def check(names: tuple[str, ...], models_dir: Path) -> None:
@@ -233,10 +234,10 @@ def check(names: tuple[str, ...], models_dir: Path) -> None:
     if told:
         raise RunError("\n".join(told))
     versions = sum(len(models.read(name).versions) for name in asked)
-    click.echo(f"{versions} versions of {len(asked)} names in {models}: every file is as it was added")
+    click.echo(f"{models}: every file is as it was added (names: {len(asked)}, versions: {versions})")
 
 
-@command.command("push")
+@command.command("push", short_help="bring a model to the volume")
 @reference
 @options.models_dir
 @options.volume
@@ -249,7 +250,7 @@ def push(reference: str, models_dir: Path, volume: str, profile: str | None) -> 
     tell_moved(with_progress(lambda told: push(here, there, reference, told)), str(here), str(there))
 
 
-@command.command("pull")
+@command.command("pull", short_help="bring a model from the volume")
 @click.argument("reference", metavar="MODEL")
 @options.models_dir
 @options.volume
@@ -262,7 +263,7 @@ def pull(reference: str, models_dir: Path, volume: str, profile: str | None) -> 
     tell_moved(with_progress(lambda told: pull(there, here, reference, told)), str(there), str(here))
 
 
-@command.command("card")
+@command.command("card", short_help="print a model card in Markdown")
 @click.argument("reference", metavar="MODEL", shell_complete=completing.models_and_runs)
 @options.runs_dir
 @options.models_dir
@@ -275,3 +276,13 @@ def card(reference: str, runs_dir: Path, models_dir: Path) -> None:
     from mabe_core.models.finding import find_model
 
     click.echo(model_card(find_model(reference, runs_dir, models_dir), runs_dir), nl=False)
+
+
+def _refuse_lost_options(ctx: click.Context) -> None:
+    """Refuse options before the name of a command: that command would not see them."""
+    for parameter in ctx.command.params:
+        if ctx.get_parameter_source(parameter.name or "") is click.core.ParameterSource.COMMANDLINE:
+            option = parameter.opts[0]
+            raise click.UsageError(
+                f"say {option} after the command: mabe models {ctx.invoked_subcommand} {option} …"
+            )

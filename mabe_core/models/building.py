@@ -39,8 +39,8 @@ def build_model(source: ModelSource) -> BuiltModel:
     expects = read_model_input(record.model_input)
     if expects is None:
         raise UserError(
-            f"{source.told} does not say what its model was built for; `mabe evaluate {source.run_id}`, where "
-            "its data is, adds that"
+            f"{source.told} does not say what its model was built for; `mabe evaluate {source.run_id}`, "
+            "where its data is, adds that"
         )
     shape = expects.data_shape()
     tensors = load(source.read_model())

@@ -52,6 +52,7 @@ def _heading(source: ModelSource, record: Record, tree: Mapping[str, Any]) -> st
         rows.append(
             ["imported", f"from {record.imported.get('file')}, SHA-256 {record.imported.get('sha256')}"]
         )
+    rows = [row for row in rows if row[1]]
     told = f"{escaped(source.description)}\n\n" if source.description else ""
     return f"# Model card: {escaped(source.name or record.id)}\n\n{told}{table(['', ''], rows)}"
 
@@ -87,10 +88,9 @@ def _scores(record: Record, scores: Scores | None, source: ModelSource, runs_dir
     rows = [[name, _number(score), *([over.told(name)] if over else [])] for name, score in pooled.items()]
     stretches = scores.stretches[scores.held_out]
     recordings = len({stretch.recording for stretch in stretches})
+    several = "s" if recordings != 1 else ""
     frames = sum(stretch.stop - stretch.start for stretch in stretches)
-    measured = (
-        f"On {escaped(scores.held_out)}: {recordings} recordings, {frames:,} frames, held out of training."
-    )
+    measured = f"On {escaped(scores.held_out)}: {recordings} recording{several}, {frames:,} frames, held out."
     if over:
         measured += f" The members are those of the study {escaped(over.study)} with the same settings."
     return f"## Scores\n\n{measured}\n\n{table(titles, rows)}\n{_per_class(scores)}"

@@ -49,7 +49,7 @@ def test_a_run_is_kept_by_itself_under_the_next_version_of_a_name(mabe, runs, tm
     kept = tmp_path / "models" / "rats" / "1"
     model = next(runs[0].glob("checkpoints/*/model.safetensors")).name
     assert {path.name for path in kept.rglob("*") if path.is_file()} == {
-        "entry.json", "experiment.yaml", "record.json", "state.json", "tiny.py", model,
+        "entry.json", "experiment.yaml", "record.json", "scores.json", "state.json", "tiny.py", model,
     }  # fmt: skip
     assert "step-" in mabe("models", "add", runs[1].name, "--name", "rats").out
     assert listed(mabe) == {"rats@1": ["best"], "rats@2": []}
@@ -115,6 +115,7 @@ def test_removing_asks_first_and_wants_a_version(mabe, rats, monkeypatch):
         (["promote", "rast@1", "best"], "Did you mean 'rats'?"),
         (["promote", "rats@bset", "x"], "has no alias 'bset'"),
         (["history", "nothing"], "named 'nothing'"),
+        (["--cloud", "history", "rats"], "say --cloud after the command"),
     ],
 )
 def test_a_mistake_is_told(mabe, rats, words, told):
