@@ -9,7 +9,7 @@ from typing import Any
 from mabe_core.experiment import read_document
 from mabe_core.experiment.text import tree_text
 from mabe_core.models.finding import ModelSource
-from mabe_core.models.gathering import matching_scores
+from mabe_core.models.gathering import matching_scores, scored_words
 from mabe_core.models.markdown import block, escaped, table
 from mabe_core.models.spread import spread
 from mabe_core.runs.record import Record, read_record
@@ -80,7 +80,8 @@ def _data(record: Record, tree: Mapping[str, Any]) -> str:
 
 def _scores(record: Record, scores: Scores | None, source: ModelSource, runs_dir: Path | None) -> str:
     if scores is None:
-        told = f"The record says {escaped(source.scored)}, the best of its epochs." if source.scored else ""
+        said = source.scored or scored_words(source.run, record, source.checkpoint, None)
+        told = f"The record says {escaped(said)}, the best of its epochs." if said else ""
         return f"## Scores\n\n{told or 'There are no scores of this checkpoint.'}\n"
     pooled = scores.pooled[scores.held_out]
     over = spread(runs_dir, record.id, scores.held_out) if runs_dir is not None else None

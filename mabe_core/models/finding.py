@@ -18,7 +18,7 @@ import attrs
 from mabe_core.errors import UserError
 from mabe_core.models.entry import FILE, faults, read_entry
 from mabe_core.models.folder import ModelFolder
-from mabe_core.models.gathering import chosen_checkpoint, matching_scores, scored_words
+from mabe_core.models.gathering import chosen_checkpoint
 from mabe_core.models.history import Reference
 from mabe_core.runs.checkpoints import MODEL, DamagedCheckpointError, read_state
 from mabe_core.runs.directory import RunDirectory
@@ -35,7 +35,7 @@ class ModelSource:
     scores.json where there are scores; its `id` is the folder's name, while `run_id` is the experiment's.
     checkpoint: the name of the checkpoint in it; sha256: of its model.safetensors.
     notes: what is to be told to whoever uses it. name: such as `rats@3`, and description: of the registry.
-    scored: its score in words.
+    scored: its score in words, where an entry tells.
     """
 
     reference: str
@@ -167,5 +167,4 @@ def _of_run(reference: str, run: RunDirectory) -> ModelSource:
         checkpoint=checkpoint,
         sha256=sha256,
         notes=() if record.state == "finished" else (unfinished,),
-        scored=scored_words(run, record, checkpoint, matching_scores(run, checkpoint, sha256)),
     )

@@ -39,8 +39,7 @@ def trained_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def runs(trained_runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sequence[Path]:
-    """Return copies of the two runs, and keep models below tmp_path."""
-    monkeypatch.setenv("MABE_MODELS", str(tmp_path / "models"))
+def runs(trained_runs: Path, tmp_path: Path) -> Sequence[Path]:
+    """Return copies of the two runs."""
     shutil.copytree(trained_runs, tmp_path / "runs")
     return sorted((tmp_path / "runs").iterdir())
