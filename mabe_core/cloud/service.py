@@ -80,7 +80,10 @@ class Files(Protocol):
         ...
 
     def upload(self, files: Sequence[tuple[Path | bytes, str]], *, replace: bool) -> None:
-        """Put files or contents at paths of the volume, all of them or none."""
+        """Put files or contents at paths of the volume, all of them or none.
+
+        Raises FileExistsError where one of the paths is taken, unless `replace`.
+        """
         ...
 
 

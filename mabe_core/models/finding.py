@@ -35,6 +35,7 @@ class ModelSource:
     scores.json where there are scores; its `id` is the folder's name, while `run_id` is the experiment's.
     checkpoint: the name of the checkpoint in it; sha256: of its model.safetensors.
     notes: what is to be told to whoever uses it. name: such as `rats@3`, and description: of the registry.
+    scored: its score in words, where an entry tells.
     """
 
     reference: str
@@ -46,6 +47,7 @@ class ModelSource:
     notes: tuple[str, ...] = ()
     name: str = ""
     description: str = ""
+    scored: str = ""
 
     @property
     def folder(self) -> Path:
@@ -143,6 +145,7 @@ def _in_entry(reference: str, folder: Path) -> ModelSource:
         checkpoint=entry.checkpoint,
         sha256=entry.model,
         name=f"{entry.name}@{entry.version}" if entry.name else "",
+        scored=entry.scored,
     )
 
 

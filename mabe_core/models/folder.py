@@ -17,6 +17,8 @@ from mabe_core.runs.files import remove_leftovers, write_whole
 LOCK = ".lock"
 # seconds to wait for others that write; each holds the lock for a few files only
 PATIENCE = 60.0
+# seconds between two tries; where it is long, whoever just had the lock gets it again and again
+TRY_EVERY = 0.003
 
 
 @attrs.frozen
@@ -79,7 +81,7 @@ class ModelFolder:
         try:
             (folder / "history").mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(folder / LOCK, is_singleton=False)
-            lock.acquire(timeout=PATIENCE)
+            lock.acquire(timeout=PATIENCE, poll_interval=TRY_EVERY)
         except filelock.Timeout as error:
             raise UserError(
                 f"another process has been writing to {folder} for a minute: wait for it"

@@ -50,12 +50,13 @@ def gather(run: RunDirectory, chosen: str) -> Contents:
         chosen=chosen,
         model=model,
         files=_hashes(contents),
-        scored=_scored(run, record, checkpoint, scores),
+        scored=scored_words(run, record, checkpoint, scores),
     )
     return Contents(entry, contents)
 
 
-def _scored(run: RunDirectory, record: Record, checkpoint: str, scores: Scores | None) -> str:
+def scored_words(run: RunDirectory, record: Record, checkpoint: str, scores: Scores | None) -> str:
+    """Return the score of a checkpoint, such as `macro_f1 0.884 on test`; empty where it has none."""
     if scores is not None:
         score = scores.pooled.get(scores.held_out, {}).get(record.monitor)
         return "" if score is None else f"{record.monitor} {score:.3f} on {scores.held_out}"

@@ -37,7 +37,8 @@ class Record:
     components: who provides each component, with the hashes of its sources. attempts: times it was started.
     model_input: what the model expects of recordings (model_input.py). held_out: the final scores by name, of
     the part that `scores.json` says. software, machine, git: of the last attempt. changes: at which step it
-    went on with others, in words.
+    went on with others, in words. imported: where the weights came from, if not
+    from training: file, sha256, and how their names were carried.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Record:
     machine: dict[str, Any] = attrs.field(factory=dict)
     git: dict[str, Any] | None = None
     changes: list[dict[str, Any]] = attrs.field(factory=list)
+    imported: dict[str, Any] | None = None
 
     def save(self, run: RunDirectory) -> None:
         """Write it, with the time of this change."""

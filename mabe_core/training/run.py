@@ -87,7 +87,7 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     stop.check("before training")
     record.report = report.as_dict()
     record.notice = " ".join(told for told in (partition.notice, data.notice) if told)
-    auto = _auto(step, data, device, precision)
+    auto = auto_values(step, data, device, precision)
     for change in auto_changes(record.auto, auto):
         observe(Warned(f"not the same hardware as before, results may differ: {change}"))
     record.auto = auto
@@ -149,7 +149,10 @@ def _resume(saver: Saver) -> None:
     saver.run.cut_epochs(saver.progress.step // saver.step.parts.schedule.steps_per_epoch)
 
 
-def _auto(step: Step, data: TrainingData, device: torch.device, precision: Precision) -> dict[str, object]:
+def auto_values(
+    step: Step, data: TrainingData, device: torch.device, precision: Precision
+) -> dict[str, object]:
+    """Return what each `auto` became, and what else the data and the machine decided."""
     schedule = step.parts.schedule
     return {
         "device": str(device),
