@@ -30,6 +30,7 @@ from mabe_core.exchange import (
     View,
 )
 from mabe_core.hookspecs import hookimpl
+from mabe_core.registry import natural
 from mabe_core.run_view import RunView, epoch_scores
 from mabe_core.specs import (
     AugmentationSpec,
@@ -104,6 +105,7 @@ __all__ = [
     "hookimpl",
     "import_report",
     "label_track",
+    "natural",
 ]
 
 # where the public names live that need numpy: found when they are first used

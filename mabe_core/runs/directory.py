@@ -17,6 +17,9 @@ from mabe_core.runs.files import TEMPORARY, remove, sync_directory, write_synced
 from mabe_core.runs.holding import HOLDER, LOCK, cannot_be_written, hold, is_held
 from mabe_core.runs.identity import EXPERIMENT_ID, check_id_like
 
+# what a study's folder has, and a run's has not
+STUDY = "study.json"
+
 
 @attrs.frozen
 class RunDirectory:
@@ -154,16 +157,19 @@ class RunDirectory:
 
 
 def all_runs(runs_dir: Path) -> list[RunDirectory]:
-    """Return the run directories below a folder, sorted by id."""
+    """Return the run directories below a folder, sorted by id; a study's folder is none."""
+    return [RunDirectory(entry) for entry in folders_with_id(runs_dir) if not (entry / STUDY).is_file()]
+
+
+def folders_with_id(runs_dir: Path) -> list[Path]:
+    """Return the folders of runs and studies, sorted by id; raise UserError where they cannot be read."""
     if not runs_dir.is_dir():
         return []
     try:
         entries = sorted(runs_dir.iterdir())
     except OSError as error:
         raise UserError(f"{runs_dir} cannot be read: {error.strerror}") from error
-    return [
-        RunDirectory(entry) for entry in entries if EXPERIMENT_ID.fullmatch(entry.name) and entry.is_dir()
-    ]
+    return [entry for entry in entries if EXPERIMENT_ID.fullmatch(entry.name) and entry.is_dir()]
 
 
 def find_run(runs_dir: Path, beginning: str) -> RunDirectory:

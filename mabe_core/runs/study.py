@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
 from mabe_core.errors import UserError, did_you_mean
-from mabe_core.runs.directory import RunDirectory, all_runs
+from mabe_core.runs.directory import STUDY as FILE
+from mabe_core.runs.directory import RunDirectory, folders_with_id
 from mabe_core.runs.files import read_json, write_json
 from mabe_core.runs.identity import check_id_like
 from mabe_core.runs.shape import known, misfits
 
 FORMAT = 1
-FILE = "study.json"
 
 
 @attrs.frozen(kw_only=True)
@@ -26,11 +27,27 @@ class Member:
 
 
 @attrs.frozen(kw_only=True)
+class Trial:
+    """One draw of a sampled study. settings: what was drawn, by dotted key; members: the ids it was run by.
+
+    state: `failed` where a member was; then, and while it runs, it has no value. value: the mean over its
+    members of the best monitored score on validation.
+    """
+
+    number: int
+    settings: dict[str, Any]
+    members: list[str]
+    state: Literal["running", "finished", "failed"] = "running"
+    value: float | None = None
+
+
+@attrs.frozen(kw_only=True)
 class Study:
     """What study.json holds.
 
     axes: the dotted keys that members differ by; `seed` and the split's `fold` are those that scores are
-    spread over. text: the study's file, resolved, to run it again.
+    spread over. text: the study's file with what it extends and `--set`, to run it again; its plugin files
+    are copied beside it. trials: of a study that samples, those drawn so far, by number.
     """
 
     id: str
@@ -39,6 +56,7 @@ class Study:
     axes: list[str]
     members: tuple[Member, ...]
     text: str
+    trials: tuple[Trial, ...] = ()
 
     def runs(self, runs_dir: Path) -> list[RunDirectory]:
         """Return the members' run directories, whether they exist or not."""
@@ -58,7 +76,8 @@ def read_study(folder: Path) -> Study:
     if not isinstance(found, dict) or found.get("format") != FORMAT or misfits(found, Study):
         raise UserError(f"{folder / FILE} is damaged; running the study's file again writes it anew")
     members = tuple(Member(**known(each, Member)) for each in found["members"])
-    return Study(**{**known(found, Study), "members": members})
+    trials = tuple(Trial(**known(each, Trial)) for each in found.get("trials", ()))
+    return Study(**{**known(found, Study), "members": members, "trials": trials})
 
 
 def is_study(folder: Path) -> bool:
@@ -66,16 +85,26 @@ def is_study(folder: Path) -> bool:
     return (folder / FILE).is_file()
 
 
+def all_studies(runs_dir: Path) -> list[Study]:
+    """Return the studies below a folder, sorted by id; those that are damaged are left out."""
+    found = []
+    for folder in folders_with_id(runs_dir):
+        if is_study(folder):
+            with contextlib.suppress(UserError):
+                found.append(read_study(folder))
+    return found
+
+
 def find(runs_dir: Path, beginning: str) -> RunDirectory | Study:
     """Return the run or the study whose id begins so; raise UserError where none or several do."""
     check_id_like(beginning)
-    entries = all_runs(runs_dir)
-    exact = [entry for entry in entries if entry.id == beginning]
-    matching = exact or [entry for entry in entries if entry.id.startswith(beginning)]
+    entries = folders_with_id(runs_dir)
+    exact = [entry for entry in entries if entry.name == beginning]
+    matching = exact or [entry for entry in entries if entry.name.startswith(beginning)]
     if not matching:
-        guess = did_you_mean(beginning, [entry.id for entry in entries])
+        guess = did_you_mean(beginning, [entry.name for entry in entries])
         raise UserError(f"no run or study in {runs_dir} is {beginning!r}.{guess}")
     if len(matching) > 1:
-        raise UserError(f"{beginning!r} fits several: {', '.join(entry.id for entry in matching)}")
+        raise UserError(f"{beginning!r} fits several: {', '.join(entry.name for entry in matching)}")
     (entry,) = matching
-    return read_study(entry.path) if is_study(entry.path) else entry
+    return read_study(entry) if is_study(entry) else RunDirectory(entry)
