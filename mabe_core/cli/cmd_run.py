@@ -39,6 +39,13 @@ from mabe_core.runs.study import Study, find
 @click.option("--cloud", "in_cloud", is_flag=True, help="train on Modal, and keep the run on a volume there")
 @click.option("--detach", is_flag=True, help="in the cloud: return once it is launched")
 @click.option("--gpu", metavar="GPU", help="in the cloud: T4, A10G, L4, L40S, A100, H100, H200, or H100:2")
+@click.option(
+    "--max-containers",
+    "most",
+    metavar="N",
+    type=click.IntRange(1),
+    help="of a study in the cloud: so many members at once  [default: 10]",
+)
 @click.option("--timeout", metavar="TIME", help="in the cloud: the limit of one attempt, such as 6h")
 def command(
     experiment: Path | None,
@@ -54,14 +61,15 @@ def command(
     in_cloud: bool,
     detach: bool,
     gpu: str | None,
+    most: int | None,
     timeout: str | None,
 ) -> None:
     """Train the EXPERIMENT, a YAML file: what is missing of it, from its last checkpoint on.
 
     Of a file with a `study`, train all experiments that it stands for.
     """
-    if not in_cloud and (detach or gpu or timeout):
-        raise click.UsageError("--detach, --gpu and --timeout go with --cloud")
+    if not in_cloud and (detach or gpu or timeout or most):
+        raise click.UsageError("--detach, --gpu, --max-containers and --timeout go with --cloud")
     if in_cloud and resume is not None:
         raise click.UsageError(
             "--resume goes on with a run that is here; with --cloud, name the EXPERIMENT file"
@@ -89,8 +97,10 @@ def command(
     if in_cloud and volume and document.written(("cloud", "volume")) is None:
         document = read((*settings, *overrides, f"cloud.volume={volume}"))
     if document.has_study:
-        from mabe_core.cli.study_run import StudyOptions, run_study
+        from mabe_core.cli.study_run import MOST_CONTAINERS, StudyOptions, run_study
 
+        if in_cloud and jobs is not None:
+            raise click.UsageError("--jobs is for this machine; with --cloud, say --max-containers")
         study_options = StudyOptions(
             runs_dir=runs_dir,
             access=options.data_access(data_dir),
@@ -99,11 +109,14 @@ def command(
             jobs=jobs or 1,
             fresh=fresh,
             dry_run=dry_run,
+            in_cloud=in_cloud,
+            detach=detach,
+            most=most or MOST_CONTAINERS,
             resumed=run_id,
         )
         sys.exit(run_study(document, study_options))
-    if jobs is not None:
-        raise click.UsageError(f"--jobs goes with a study, and {file} has none")
+    if jobs is not None or most is not None:
+        raise click.UsageError(f"--jobs and --max-containers go with a study, and {file} has none")
     registry = options.registry((*document.plugin_files, *plugin_files))
     asked = resolve(document, registry)
     options.warn_deprecated(asked)

@@ -7,9 +7,17 @@ from pathlib import Path
 
 import attrs
 
-from mabe_core.cli import options, say_error
+from mabe_core.cli import options
+from mabe_core.cli.study_telling import (
+    experiments,
+    tell_best,
+    tell_end,
+    tell_means,
+    tell_members,
+    tell_trials,
+)
 from mabe_core.cloud.outcome import Outcome
-from mabe_core.errors import RunError, UserError
+from mabe_core.errors import UserError
 from mabe_core.exchange import DataAccess
 from mabe_core.experiment import Document
 from mabe_core.reports.console import console
@@ -23,16 +31,20 @@ from mabe_core.studies.here import AllAtOnce, Place, Source, run_here
 from mabe_core.studies.keeping import KeptStudy
 from mabe_core.studies.sampling import Space, space
 from mabe_core.studies.states import check_data, state_of
-from mabe_core.studies.summary import Row, best_trial, means_table, members_table
+from mabe_core.studies.summary import Row
 from mabe_core.studies.trials import Trials
 from mabe_core.training.interruption import StopRequest
+
+# what an account without a contract is lent at once
+MOST_CONTAINERS = 10
 
 
 @attrs.frozen(kw_only=True)
 class StudyOptions:
     """What the command line asks for, beside the study's file.
 
-    settings: of `--set`. resumed: the id of the study that is gone on with, by `--resume`.
+    settings: of `--set`. resumed: the id of the study that is gone on with, by `--resume`. most: containers
+    at once, in the cloud.
     """
 
     runs_dir: Path
@@ -42,24 +54,39 @@ class StudyOptions:
     jobs: int
     fresh: bool
     dry_run: bool
+    in_cloud: bool
+    detach: bool
+    most: int
     resumed: str | None = None
 
 
 def run_study(document: Document, asked: StudyOptions) -> int:
     """Run the members of a study that are missing; return the exit status."""
-    kept = open_study(document, asked)
+    kept = _open(document, asked)
+    drawn_from = space(kept.file) if kept.file.samples else None
+    if asked.in_cloud:
+        from mabe_core.cli.study_cloud import CloudOptions, run_study_in_cloud
+
+        in_cloud = CloudOptions(
+            most=asked.most, fresh=asked.fresh, detach=asked.detach, dry_run=asked.dry_run
+        )
+        return run_study_in_cloud(kept, drawn_from, in_cloud)
+    if drawn_from is not None:
+        return _run_sampled(kept, drawn_from, asked)
+    rows = _rows(kept, kept.members)
     if asked.dry_run:
-        tell_plan(kept, rows_of(kept, kept.members))
+        tell_members(kept, rows)
         return 0
-    if kept.file.samples:
-        return _run_sampled(kept, space(kept.file), asked)
     check_data(kept.members, asked.runs_dir, asked.access, compare=not asked.fresh)
     kept.write_plugins()
     kept.write(kept.members)
-    return _run(kept, AllAtOnce(kept.members), kept.members, asked)
+    missing = [member for member, stands in rows if asked.fresh or stands.state != "finished"]
+    outcomes, stop = _run(kept, AllAtOnce(missing), kept.members, asked)
+    tell_means(kept, _rows(kept, kept.members))
+    return _end(kept, outcomes, stop)
 
 
-def open_study(document: Document, asked: StudyOptions) -> KeptStudy:
+def _open(document: Document, asked: StudyOptions) -> KeptStudy:
     """Resolve and expand a study; raise UserError with all that is wrong."""
     registry = options.registry((*document.plugin_files, *asked.plugin_files))
     file = study_file(document, registry)
@@ -69,38 +96,21 @@ def open_study(document: Document, asked: StudyOptions) -> KeptStudy:
     if asked.resumed is not None and kept.id != asked.resumed:
         raise UserError(
             f"{asked.resumed}/study.json now stands for {kept.id}: it or a file in {asked.resumed}/plugins "
-            "was edited, or a component has another version now. Put back what it was, or run the study's file"
+            "was edited, or a component has another version now. Put back what it was, or run its own file"
         )
     return kept
 
 
-def rows_of(kept: KeptStudy, members: Sequence[MemberExperiment]) -> list[Row]:
-    """Return how members stand."""
+def _rows(kept: KeptStudy, members: Sequence[MemberExperiment]) -> list[Row]:
     return [(member, state_of(RunDirectory(kept.runs_dir / member.id))) for member in members]
 
 
-def tell_plan(kept: KeptStudy, rows: Sequence[Row]) -> None:
-    """Say which members there are, and what is missing of them."""
-    screen = console()
-    if kept.file.samples:
-        sample = space(kept.file).sample
-        done = sum(trial.state == "finished" for trial in kept.trials)
-        each = kept.file.plan.size
-        screen.print(
-            f"{kept.id}: {sample.trials} trials by {sample.sampler}, each of {each} "
-            f"{'experiment' if each == 1 else 'experiments'}; {done} trials are finished"
-        )
-        return
-    screen.print(members_table(rows))
-    screen.print(f"\n{kept.id}: {_counted(rows)}")
-
-
-def _counted(rows: Sequence[Row]) -> str:
-    done = sum(stands.state == "finished" for _, stands in rows)
-    return f"{len(rows)} experiments, {done} finished, {len(rows) - done} to run"
-
-
 def _run_sampled(kept: KeptStudy, space: Space, asked: StudyOptions) -> int:
+    known = () if asked.fresh else kept.trials
+    if asked.dry_run:
+        tell_trials(kept, space, known)
+        return 0
+
     def best_of(member_id: str) -> float | None:
         record = read_record(RunDirectory(asked.runs_dir / member_id))
         return record.best if record is not None and record.state == "finished" else None
@@ -108,24 +118,20 @@ def _run_sampled(kept: KeptStudy, space: Space, asked: StudyOptions) -> int:
     def save(trials: Sequence[Trial], members: Mapping[str, MemberExperiment]) -> None:
         kept.write(members.values(), trials)
 
-    with hold(kept.folder):
+    with hold(kept.folder):  # two that draw at once would write over each other's trials
         kept.write_plugins()
-        trials = Trials(kept.file, space, kept.trials, best_of=best_of, save=save)
-        known = tuple(trials.members.values())
-        check_data(known, asked.runs_dir, asked.access, compare=not asked.fresh)
-        status = _run(kept, trials, known, asked)
-    best = best_trial(trials.trials, lower_is_better=space.lower_is_better)
-    if best is not None:
-        screen = console()
-        screen.print(f"\nbest of {len(trials.trials)} trials: number {best.number}, {best.value:.4f}")
-        for key, value in best.settings.items():
-            screen.print(f"  --set {key}={value}")
-    return status
+        trials = Trials(kept.file, space, known, best_of=best_of, save=save)
+        members = tuple(trials.members.values()) or kept.members
+        check_data(members, asked.runs_dir, asked.access, compare=not asked.fresh)
+        outcomes, stop = _run(kept, trials, tuple(trials.members.values()), asked)
+    tell_best(kept, space, trials.trials)
+    return _end(kept, outcomes, stop)
 
 
-def _run(kept: KeptStudy, source: Source, members: Sequence[MemberExperiment], asked: StudyOptions) -> int:
+def _run(
+    kept: KeptStudy, source: Source, members: Sequence[MemberExperiment], asked: StudyOptions
+) -> tuple[dict[str, Outcome], StopRequest]:
     screen = console()
-    rows = rows_of(kept, members)
     place = Place(
         runs_dir=asked.runs_dir,
         access=asked.access,
@@ -133,36 +139,21 @@ def _run(kept: KeptStudy, source: Source, members: Sequence[MemberExperiment], a
         jobs=asked.jobs,
         fresh=asked.fresh,
     )
-    done = 0 if asked.fresh else sum(stands.state == "finished" for _, stands in rows)
-    screen.print(f"{kept.id}: {_counted(rows)}, in {kept.runs_dir}")
-    if place.threads is not None:
+    rows = () if asked.fresh else _rows(kept, members)
+    done = [member.id for member, stands in rows if stands.state == "finished"]
+    screen.print(f"{kept.id}: {experiments(kept.total)}, {len(done)} finished; in {kept.runs_dir}")
+    if len(done) >= kept.total:
+        screen.print("nothing is missing; `--fresh` trains all of it again")
+    elif place.threads is not None:
         threads = "one CPU thread" if place.threads == 1 else f"{place.threads} CPU threads"
-        screen.print(f"{place.jobs} at once, {threads} each; an experiment's own `threads` stay")
-    with StopRequest().listening() as stop, StudyDisplay(screen, _total(kept), done) as display:
-        outcomes = run_here(place, source, display, stop)
-    return _tell_end(kept, outcomes, stop, asked)
+        screen.print(f"{place.jobs} at once, {threads} each, unless an experiment says `threads`")
+    with StopRequest().listening() as stop, StudyDisplay(screen, kept.total, done) as display:
+        return run_here(place, source, display, stop), stop
 
 
-def _total(kept: KeptStudy) -> int:
-    sample = kept.file.experiment.study.sample if kept.file.experiment.study else None
-    return kept.file.plan.size * (sample.trials if sample else 1)
-
-
-def _tell_end(
-    kept: KeptStudy, outcomes: Mapping[str, Outcome], stop: StopRequest, asked: StudyOptions
-) -> int:
-    """Tell what came of a study; return the exit status."""
-    screen = console()
-    finished = [
-        (member, stands) for member, stands in rows_of(kept, kept.members) if stands.state == "finished"
-    ]
-    if len(finished) > 1:
-        screen.print()
-        screen.print(means_table(finished, kept.file.experiment.training.monitor))
+def _end(kept: KeptStudy, outcomes: dict[str, Outcome], stop: StopRequest) -> int:
+    if stop.signum is None:
+        return tell_end(kept, outcomes)
     failed = {each: outcome for each, outcome in outcomes.items() if outcome.state == "failed"}
-    for member_id, outcome in failed.items():
-        say_error(RunError("\n".join([f"{member_id} failed: {outcome.problems[0]}", *outcome.problems[1:]])))
-    if stop.signum is not None:
-        raise stop.interrupted(f"{kept.id} stopped, and what was going on is saved")
-    screen.print(f"\nstudy id  {kept.id}")
-    return 1 if failed else 0
+    tell_end(kept, failed)
+    raise stop.interrupted(f"{kept.id} is stopped; what was going on is saved")

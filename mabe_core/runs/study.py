@@ -63,21 +63,30 @@ class Study:
         return [RunDirectory(runs_dir / member.id) for member in self.members]
 
 
+def as_json(study: Study) -> dict[str, Any]:
+    """Return what study.json says."""
+    return {"format": FORMAT, **attrs.asdict(study)}
+
+
+def parse_study(found: Any, where: str) -> Study:
+    """Return the study that a study.json says; raise UserError where it is damaged."""
+    if not isinstance(found, dict) or found.get("format") != FORMAT or misfits(found, Study):
+        raise UserError(f"{where} is damaged; running the study's file again writes it anew")
+    members = tuple(Member(**known(each, Member)) for each in found["members"])
+    trials = tuple(Trial(**known(each, Trial)) for each in found.get("trials", ()))
+    return Study(**{**known(found, Study), "members": members, "trials": trials})
+
+
 def write_study(runs_dir: Path, study: Study) -> None:
     """Write the study's own folder."""
     folder = runs_dir / study.id
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / FILE, {"format": FORMAT, **attrs.asdict(study)})
+    write_json(folder / FILE, as_json(study))
 
 
 def read_study(folder: Path) -> Study:
     """Return the study of a folder; raise UserError where study.json is missing or damaged."""
-    found = read_json(folder / FILE)
-    if not isinstance(found, dict) or found.get("format") != FORMAT or misfits(found, Study):
-        raise UserError(f"{folder / FILE} is damaged; running the study's file again writes it anew")
-    members = tuple(Member(**known(each, Member)) for each in found["members"])
-    trials = tuple(Trial(**known(each, Trial)) for each in found.get("trials", ()))
-    return Study(**{**known(found, Study), "members": members, "trials": trials})
+    return parse_study(read_json(folder / FILE), str(folder / FILE))
 
 
 def is_study(folder: Path) -> bool:
@@ -96,7 +105,10 @@ def all_studies(runs_dir: Path) -> list[Study]:
 
 
 def find(runs_dir: Path, beginning: str) -> RunDirectory | Study:
-    """Return the run or the study whose id begins so; raise UserError where none or several do."""
+    """Return the run or the study whose id begins so; raise UserError where none or several do.
+
+    Where all that begin so are one study and members of it, that is the study.
+    """
     check_id_like(beginning)
     entries = folders_with_id(runs_dir)
     exact = [entry for entry in entries if entry.name == beginning]
@@ -104,6 +116,11 @@ def find(runs_dir: Path, beginning: str) -> RunDirectory | Study:
     if not matching:
         guess = did_you_mean(beginning, [entry.name for entry in entries])
         raise UserError(f"no run or study in {runs_dir} is {beginning!r}.{guess}")
+    studies = [read_study(entry) for entry in matching if len(matching) > 1 and is_study(entry)]
+    if len(studies) == 1:
+        ids = {studies[0].id, *(member.id for member in studies[0].members)}
+        if ids.issuperset(entry.name for entry in matching):
+            return studies[0]
     if len(matching) > 1:
         raise UserError(f"{beginning!r} fits several: {', '.join(entry.name for entry in matching)}")
     (entry,) = matching

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 
 import attrs
@@ -34,12 +34,12 @@ class _Line:
 class StudyDisplay:
     """Shows the events of all members on a console; a context manager.
 
-    total: how many members there are, where that is known; done: those that were finished before.
+    total: how many members there are; done: the ids of those that were finished before.
     """
 
-    def __init__(self, console: Console, total: int | None, done: int) -> None:
+    def __init__(self, console: Console, total: int, done: Iterable[str]) -> None:
         self._console = console
-        self._total, self._done = total, done
+        self._total, self._done = total, set(done)
         self._lines: dict[str, _Line] = {}
         self._waiting: set[str] = set()
         self._bars = Progress(
@@ -88,7 +88,7 @@ class StudyDisplay:
                 self._update(
                     line, completed=step, epoch=f"epoch {epoch}/{line.epochs}", speed=f"{speed:.0f} steps/s"
                 )
-            case EpochEnded(metrics=metrics):
+            case EpochEnded(metrics=metrics) if line.monitor:
                 score = f"{line.monitor} {metrics[f'val_{line.monitor}']:.4f}"
                 self._update(line, score=score, completed=metrics["step"])
                 if not self._console.is_terminal:
@@ -106,12 +106,15 @@ class StudyDisplay:
                 self._bars.remove_task(line.task)
             seconds = f"  {time.monotonic() - line.began:.0f} s"
         if outcome.state == "finished":
-            self._done += 1
-        of = f"{self._done}/{self._total}" if self._total else f"{self._done}"
-        count = f"  ({of})" if outcome.state == "finished" else ""
+            self._done.add(member.id)
+        count = f"  ({len(self._done)}/{self._total})" if outcome.state == "finished" else ""
         style = {"finished": None, "stopped": "yellow"}.get(outcome.state, "red")
         said = best_text(stands.record) if stands.record else ""
         self._console.print(f"{outcome.state:<10}{_name(member)}{said}{seconds}{count}", style=style)
+
+    def say(self, line: str) -> None:
+        """Show a line that is about no member alone."""
+        self._console.print(line)
 
     def waiting(self, members: Sequence[MemberExperiment]) -> None:
         """Show once that members are run by somebody else."""

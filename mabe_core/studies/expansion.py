@@ -48,7 +48,9 @@ def short_key(key: str) -> str:
 
 
 def value_text(value: Any) -> str:
-    """Write a value on one line; a component by its name where it has nothing else."""
+    """Write a value on one line, for people: a component by its name, a number to four digits."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
     if isinstance(value, dict) and "name" in value:
         rest = {key: inner for key, inner in value.items() if key != "name"}
         return f"{value['name']} {inline_text(rest)}" if rest else str(value["name"])

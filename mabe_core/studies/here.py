@@ -56,7 +56,7 @@ class Source(Protocol):
 
 
 class AllAtOnce:
-    """The members of a study that does not sample."""
+    """Members that are known from the first."""
 
     def __init__(self, members: Sequence[MemberExperiment]) -> None:
         self._members = members

@@ -31,6 +31,12 @@ class KeptStudy:
         return cls(file, runs_dir, study_id(file, members), () if file.samples else members)
 
     @property
+    def total(self) -> int:
+        """How many members there are in the end; two trials may draw the same."""
+        sample = self.file.experiment.study.sample if self.file.experiment.study else None
+        return self.file.plan.size * (sample.trials if sample else 1)
+
+    @property
     def folder(self) -> Path:
         return self.runs_dir / self.id
 

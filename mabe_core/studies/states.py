@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import attrs
 
@@ -18,14 +17,15 @@ from mabe_core.runs.directory import RunDirectory
 from mabe_core.runs.record import DamagedRunError, Record, read_record
 from mabe_core.studies.expansion import MemberExperiment
 
-State = Literal["new", "running", "interrupted", "failed", "finished", "damaged"]
-
 
 @attrs.frozen
 class MemberState:
-    """How a member stands; record: none where it was not begun, or is damaged."""
+    """How a member stands: new, running, interrupted, failed, finished or damaged; in the cloud as it says.
 
-    state: State
+    record: none where it was not begun, or is damaged.
+    """
+
+    state: str
     record: Record | None
 
 
