@@ -20,10 +20,10 @@ from mabe_core.training.events import Began, EpochEnded, Event, Stepped, Warned
 
 @attrs.define(eq=False)
 class _Line:
-    """One member that is going on. task: its live line, once there is something to show."""
+    """One member that is going on. task: its live line."""
 
     member: MemberExperiment
-    task: TaskID | None
+    task: TaskID
     began: float
     first_step: int = 0
     epochs: int = 0
@@ -99,12 +99,8 @@ class StudyDisplay:
 
     def ended(self, member: MemberExperiment, outcome: Outcome, stands: MemberState) -> None:
         """Show how a member ended, in a line that stays."""
-        line = self._lines.pop(member.id, None)
-        seconds = ""
-        if line is not None:
-            if line.task is not None:
-                self._bars.remove_task(line.task)
-            seconds = f"  {time.monotonic() - line.began:.0f} s"
+        began = self._remove(member)
+        seconds = "" if began is None else f"  {time.monotonic() - began:.0f} s"
         if outcome.state == "finished":
             self._done.add(member.id)
         count = f"  ({len(self._done)}/{self._total})" if outcome.state == "finished" else ""
@@ -118,14 +114,23 @@ class StudyDisplay:
 
     def waiting(self, members: Sequence[MemberExperiment]) -> None:
         """Show once that members are run by somebody else."""
+        for member in members:
+            self._remove(member)
         new = [member.id for member in members if member.id not in self._waiting]
         self._waiting.update(new)
         if new:
             self._console.print(f"run by another process, and waited for: {', '.join(new)}", style="dim")
 
+    def _remove(self, member: MemberExperiment) -> float | None:
+        """Remove a member's live line; return when it began, if it did."""
+        line = self._lines.pop(member.id, None)
+        if line is None:
+            return None
+        self._bars.remove_task(line.task)
+        return line.began
+
     def _update(self, line: _Line, **fields: object) -> None:
-        if line.task is not None:
-            self._bars.update(line.task, **fields)  # type: ignore[arg-type] # fields of our own columns
+        self._bars.update(line.task, **fields)  # type: ignore[arg-type] # fields of our own columns
 
 
 def best_text(record: Record) -> str:

@@ -39,7 +39,7 @@ class Display(Protocol):
     def ended(self, member: MemberExperiment, outcome: Outcome, stands: MemberState) -> None: ...
 
     def waiting(self, members: Sequence[MemberExperiment]) -> None:
-        """Members are run by other processes, and nothing else is left."""
+        """Tell that members are run by other processes."""
         ...
 
 
@@ -184,6 +184,7 @@ class _Running:
         del self._workers[member_id]
         if message.state == "superseded":  # somebody else was quicker
             self._pending.insert(0, member)
+            self._display.waiting([member])
             return
         self._end(member, message)
 

@@ -77,8 +77,10 @@ class Worker:
                     for event in from_plain(name, values):
                         self._messages.put((self._id, event))
         status = self._process.wait()
-        self._messages.put((self._id, outcome or self._died(status)))
+        self.ask_to_stop()  # which closes the pipe
+        outcome = outcome or self._died(status)
         self._told.close()
+        self._messages.put((self._id, outcome))
 
     def _died(self, status: int) -> Outcome:
         self._told.seek(0)
