@@ -358,13 +358,15 @@ def _pack(file: str) -> Packed:
     """Resolve an experiment for `modal run`; a user's mistake ends it with a message."""
     from mabe_core.cloud.packing import pack
     from mabe_core.discovery import load_plugins
-    from mabe_core.errors import MabeError
+    from mabe_core.errors import MabeError, UserError
     from mabe_core.experiment import read_document, resolve
 
     wheels = tempfile.mkdtemp(prefix="mabe-wheels-")
     atexit.register(shutil.rmtree, wheels, ignore_errors=True)
     try:
         document = read_document(file)
+        if document.has_study:
+            raise UserError(f"{file} has a study: `mabe-run {file} --cloud` runs it")
         registry = load_plugins(document.plugin_files)
         return pack(resolve(document, registry), registry, Path(wheels))
     except MabeError as error:

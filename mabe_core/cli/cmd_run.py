@@ -23,8 +23,8 @@ from mabe_core.runs.study import Study, find
 @click.option(
     "--resume",
     metavar="ID",
-    shell_complete=completing.run_ids,
-    help="go on with the run of this id, or of this beginning of one",
+    shell_complete=completing.run_and_study_ids,
+    help="go on with the run or study of this id, or of this beginning of one",
 )
 @click.option(
     "--set", "settings", metavar="KEY=VALUE", multiple=True, help="change a value of the experiment"

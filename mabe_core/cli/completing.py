@@ -65,6 +65,15 @@ def run_ids(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[
     return _beginning(begun, {run.id: "" for run in all_runs(ctx.params.get("runs_dir") or Path("runs"))})
 
 
+@_quietly
+def run_and_study_ids(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Offer the ids of runs and studies."""
+    from mabe_core.runs.directory import folders_with_id
+
+    folders = folders_with_id(ctx.params.get("runs_dir") or Path("runs"))
+    return _beginning(begun, {folder.name: "" for folder in folders})
+
+
 def run_ids_and_files(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """Offer ids, and experiment files; any file where neither begins so."""
     files = [

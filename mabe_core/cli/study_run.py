@@ -27,8 +27,9 @@ from mabe_core.runs.record import read_record
 from mabe_core.runs.study import Trial
 from mabe_core.studies.display import StudyDisplay
 from mabe_core.studies.expansion import MemberExperiment, refuse_overridden, study_file
-from mabe_core.studies.here import AllAtOnce, Place, Source, run_here
+from mabe_core.studies.here import AllAtOnce, Source, run_here
 from mabe_core.studies.keeping import KeptStudy
+from mabe_core.studies.place import Place
 from mabe_core.studies.sampling import Space, space
 from mabe_core.studies.states import check_data, state_of
 from mabe_core.studies.summary import Row

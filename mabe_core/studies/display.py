@@ -17,6 +17,9 @@ from mabe_core.studies.expansion import MemberExperiment
 from mabe_core.studies.states import MemberState
 from mabe_core.training.events import Began, EpochEnded, Event, Stepped, Warned
 
+# columns from which on the speed is shown too
+WIDE = 100
+
 
 @attrs.define(eq=False)
 class _Line:
@@ -42,11 +45,12 @@ class StudyDisplay:
         self._total, self._done = total, set(done)
         self._lines: dict[str, _Line] = {}
         self._waiting: set[str] = set()
+        speed = [TextColumn("{task.fields[speed]}")] if console.width >= WIDE else []
         self._bars = Progress(
             TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
             TextColumn("{task.fields[epoch]}"),
             BarColumn(bar_width=10),
-            TextColumn("{task.fields[speed]}"),
+            *speed,
             TextColumn("{task.fields[score]}"),
             TimeRemainingColumn(compact=True),
             console=console,

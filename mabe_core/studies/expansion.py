@@ -38,8 +38,10 @@ class MemberExperiment:
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
-    """Write settings on one line, each key by its last word, a component by its name."""
-    return "  ".join(f"{short_key(key)}={value_text(value)}" for key, value in settings.items())
+    """Write settings on one line, each key by its last word where that tells them apart."""
+    last = [key.rpartition(".")[2] for key in settings]
+    keys = [word if last.count(word) == 1 else key for key, word in zip(settings, last, strict=True)]
+    return "  ".join(f"{key}={value_text(value)}" for key, value in zip(keys, settings.values(), strict=True))
 
 
 def short_key(key: str) -> str:

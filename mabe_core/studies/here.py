@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Protocol
 
-import attrs
-
 from mabe_core.cloud.outcome import Outcome
-from mabe_core.exchange import DataAccess
-from mabe_core.experiment.text import tree_text
-from mabe_core.runs.directory import RunDirectory
-from mabe_core.runs.record import machine
 from mabe_core.studies.expansion import MemberExperiment
-from mabe_core.studies.member import Order
+from mabe_core.studies.place import Place
 from mabe_core.studies.states import MemberState, state_of
 from mabe_core.studies.worker import Message, Worker
 from mabe_core.training.events import Event
@@ -68,46 +60,6 @@ class AllAtOnce:
 
     def ended(self, member: MemberExperiment, outcome: Outcome) -> None:
         """Take no notice."""
-
-
-@attrs.frozen(kw_only=True)
-class Place:
-    """Where and how members are run here. plugin_files: beside those that the experiments name."""
-
-    runs_dir: Path
-    access: DataAccess
-    plugin_files: tuple[Path, ...] = ()
-    jobs: int = 1
-    fresh: bool = False
-
-    def run_of(self, member: MemberExperiment) -> RunDirectory:
-        """Return a member's run directory, whether it exists or not."""
-        return RunDirectory(self.runs_dir / member.id)
-
-    def order(self, member: MemberExperiment) -> Order:
-        """Return what a member's process is told."""
-        return Order(
-            id=member.id,
-            text=tree_text(member.document.tree),
-            folder=str(member.document.folder.absolute()),
-            plugin_files=[str(file.absolute()) for file in self.plugin_files],
-            runs_dir=str(self.runs_dir.absolute()),
-            data_folders=[str(folder.absolute()) for folder in self.access.folders],
-            fresh=self.fresh,
-        )
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """What members have in their environment: their share of the cores, where several run at once."""
-        threads = self.threads
-        return {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
-
-    @property
-    def threads(self) -> int | None:
-        """The CPU threads that each member uses; None where torch or the user decides."""
-        if self.jobs == 1 or "OMP_NUM_THREADS" in os.environ:
-            return None
-        return max(1, int(machine()["cores"]) // self.jobs)
 
 
 def run_here(place: Place, source: Source, display: Display, stop: StopRequest) -> dict[str, Outcome]:

@@ -164,7 +164,7 @@ def test_several_at_once_share_the_cores_unless_the_user_says_otherwise(
     mabe, write_study, monkeypatch: pytest.MonkeyPatch, runs: Path
 ) -> None:
     file = write_study("  seeds: [0, 1]\n")
-    monkeypatch.setattr("mabe_core.studies.here.machine", lambda: {"cores": 2})
+    monkeypatch.setattr("mabe_core.studies.place.machine", lambda: {"cores": 2})
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert "2 at once, one CPU thread each" in mabe("run", file, "--jobs", 2).out
     threads = [
