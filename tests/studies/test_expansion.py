@@ -9,7 +9,7 @@ import pytest
 
 from mabe_core.discovery import load_plugins
 from mabe_core.errors import UserError
-from mabe_core.experiment import read_document, resolve, to_text
+from mabe_core.experiment import identity_tree, read_document, resolve, to_text
 from mabe_core.runs.identity import experiment_id
 from mabe_core.studies.expansion import study_id
 
@@ -124,3 +124,18 @@ def test_there_is_a_bound_on_how_many(write_study) -> None:
 def test_a_base_that_is_wrong_is_told_once(write_study) -> None:
     file = write_study("  seeds: [0, 1, 2]\n", ("num_heads: 2", "num_head: 2"))
     assert complaints(file).count("there is no key `num_head`") == 1
+
+
+def test_a_field_that_came_later_is_in_the_id_where_it_is_not_its_default(write_study) -> None:
+    file = write_study("  seeds: [0]\n")
+
+    def asked(*settings: str) -> dict[str, object]:
+        document = read_document(file, [f"data.split={{name: recordings, {', '.join(settings)}}}"])
+        split: dict[str, object] = identity_tree(resolve(document, load_plugins(document.plugin_files)))[
+            "data"
+        ]["split"]
+        return split
+
+    assert asked() == {"name": "recordings", "validation": 0.2, "test": 0.0, "group_by": "recording"}
+    assert asked("fold_by: order") == asked()
+    assert asked("folds: 2", "fold: 0") == {**asked(), "folds": 2, "fold": 0}

@@ -71,6 +71,15 @@ def test_killed_twice_it_goes_on_to_the_bits_of_its_members_alone(
         assert weights(runs / member.id) == weights(alone)
 
 
+def test_no_member_trains_on_once_whoever_started_it_is_killed(start_mabe, write_study, runs: Path) -> None:
+    running = start_mabe("run", write_study("  seeds: [0, 1]\n", ("epochs: 4", "epochs: 9999")), "--jobs", 2)
+    wait_until(lambda: sum((run.path / "last.json").exists() for run in held(runs)) == 2)
+    running.kill()
+    running.wait()
+    wait_until(lambda: not held(runs), 20)
+    assert records(runs) == ["interrupted"] * 2
+
+
 def test_growing_trains_what_is_new_alone(mabe, write_study: Callable[..., Path], runs: Path) -> None:
     file = write_study(TWO_MODELS.replace(", 2]", "]"), ("plugins: [", f"plugins: [{GRU}, "))
     assert mabe("run", file, "--jobs", 2).code == 0
