@@ -52,6 +52,8 @@ def test_the_members_are_those_of_the_study_here_to_the_bit(client: Client, stud
         assert weights(client.runs / each) == weights(client.folder / "local" / each)
     assert set(client.rows()) == set(ids)
     assert "nothing is missing" in client("run", "--resume", "tiny").out
+    for command in ("attach", "logs", "pull", "stop"):  # a member is like any other run
+        assert client(command, ids[0]).code == 0
 
 
 def test_a_detached_study_goes_on_and_the_same_command_shows_it_again(client: Client, study: Path) -> None:
