@@ -27,6 +27,7 @@ from mabe_core.experiment.example import example
 from mabe_core.experiment.json_schema import FILE as SCHEMA_FILE
 from mabe_core.experiment.json_schema import schema_text
 from mabe_core.experiment.schema import Checkpoint, Data, Experiment, Training
+from mabe_core.experiment.study import Folds, Sample, StudySection
 from mabe_core.registry import EVENTS, KINDS, Registry
 
 ROOT = Path(__file__).parent.parent
@@ -110,7 +111,15 @@ def fields(config: type) -> str:
 
 def sections() -> str:
     """Return the fields of each section of an experiment file."""
-    titles = {"top level": Experiment, "data": Data, "training": Training, "checkpoint": Checkpoint}
+    titles = {
+        "top level": Experiment,
+        "data": Data,
+        "training": Training,
+        "checkpoint": Checkpoint,
+        "study": StudySection,
+        "study.folds": Folds,
+        "study.sample": Sample,
+    }
     return "\n".join(f"### {title}\n\n{fields(config)}" for title, config in titles.items())
 
 

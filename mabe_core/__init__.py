@@ -30,6 +30,7 @@ from mabe_core.exchange import (
     View,
 )
 from mabe_core.hookspecs import hookimpl
+from mabe_core.registry import natural
 from mabe_core.run_view import RunView, epoch_scores
 from mabe_core.specs import (
     AugmentationSpec,
@@ -106,6 +107,7 @@ __all__ = [
     "import_report",
     "label_track",
     "load_model",
+    "natural",
 ]
 
 # where the public names live that need numpy or torch: found when they are first used

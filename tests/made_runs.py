@@ -22,6 +22,8 @@ from mabe_core.runs.identity import experiment_id, providers
 from mabe_core.runs.opening import local_files
 from mabe_core.runs.record import Record, describe_components
 from mabe_core.runs.scores import Frames, Scores, Stretch, write_scores
+from mabe_core.runs.studies import study_ids
+from mabe_core.runs.study import Study, read_study
 
 BASE = """\
 name: {name}
@@ -151,3 +153,8 @@ def expanded(confusion: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[n
     rows, columns = np.indices(confusion.shape)
     times = confusion.ravel()
     return np.repeat(rows.ravel(), times), np.repeat(columns.ravel(), times)
+
+
+def all_studies(runs_dir: Path) -> list[Study]:
+    """Return the studies of a folder."""
+    return [read_study(runs_dir / each) for each in study_ids(runs_dir)]

@@ -98,6 +98,14 @@ def keys(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[Com
     return [CompletionItem(before + key) for key, types in known.items() if types and key.startswith(word)]
 
 
+@_quietly
+def run_and_study_ids(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Offer the ids of runs and studies."""
+    from mabe_core.runs.directory import all_ids
+
+    return _beginning(begun, dict.fromkeys(all_ids(ctx.params.get("runs_dir") or Path("runs")), ""))
+
+
 def run_ids_and_files(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """Offer ids, and experiment files; any file where neither begins so."""
     files = [

@@ -39,12 +39,13 @@ class CloudRun:
     failure: str = ""
 
 
-def cloud_runs(account: Account, volume: str) -> list[CloudRun]:
-    """Return all runs, sorted by id."""
+def cloud_runs(account: Account, volume: str, ids: Sequence[str] | None = None) -> list[CloudRun]:
+    """Return all runs, sorted by id, or those of these ids, in their order."""
     claims = Claims(account.store(volume))
     claimed = claims.all()
     files = account.files(volume)
-    ids = sorted({*(volume_ids(files) if files else ()), *claimed})
+    if ids is None:
+        ids = sorted({*(volume_ids(files) if files else ()), *claimed})
     with ThreadPoolExecutor(TOGETHER) as pool:
         return list(pool.map(lambda run_id: _look(account, claims, files, run_id, claimed.get(run_id)), ids))
 

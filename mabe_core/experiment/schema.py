@@ -12,6 +12,7 @@ import attrs
 from attrs.validators import and_, ge, gt, instance_of, le, matches_re, max_len, optional
 
 from mabe_core.experiment.cloud import Cloud
+from mabe_core.experiment.study import StudySection
 from mabe_core.specs import (
     AugmentationSpec,
     Component,
@@ -144,4 +145,7 @@ class Experiment:
         default=None,
         identity=False,
         validator=optional(gt(0)),
+    )
+    study: StudySection | None = setting(
+        "many experiments in one file, each with an id of its own", default=None, identity=False
     )

@@ -18,6 +18,9 @@ from mabe_core.runs.files import TEMPORARY, remove, sync_directory, write_synced
 from mabe_core.runs.holding import HOLDER, LOCK, cannot_be_written, hold, is_held
 from mabe_core.runs.identity import EXPERIMENT_ID, check_id_like
 
+# what a study's folder has, and a run's has not
+STUDY = "study.json"
+
 
 @attrs.frozen
 class RunDirectory:
@@ -155,12 +158,13 @@ class RunDirectory:
 
 
 def all_runs(runs_dir: Path) -> list[RunDirectory]:
-    """Return the run directories below a folder, sorted by id."""
-    return [RunDirectory(runs_dir / name) for name in all_ids(runs_dir)]
+    """Return the run directories below a folder, sorted by id; a study's folder is none."""
+    folders = (runs_dir / name for name in all_ids(runs_dir))
+    return [RunDirectory(folder) for folder in folders if not (folder / STUDY).is_file()]
 
 
 def all_ids(runs_dir: Path) -> list[str]:
-    """Return the names of the run directories below a folder, sorted."""
+    """Return the ids of the runs and studies below a folder, sorted; raise UserError if it cannot be read."""
     if not runs_dir.is_dir():
         return []
     try:

@@ -20,6 +20,10 @@ HOLDER = "holder.json"
 PATIENCE = 0.3
 
 
+class HeldError(UserError):
+    """Another process holds the folder."""
+
+
 @contextlib.contextmanager
 def hold(folder: Path, *, locked: bool = True) -> Iterator[None]:
     """Hold a folder, which is made where there is none, and clear what crashes left in it.
@@ -84,11 +88,11 @@ def holder_lives(folder: Path) -> bool:
     return True
 
 
-def held_by_other(folder: Path) -> UserError:
+def held_by_other(folder: Path) -> HeldError:
     """Return the error that says who holds a folder."""
     found = read_json(folder / HOLDER)
     holder = found if isinstance(found, dict) else {}
-    return UserError(
+    return HeldError(
         f"{folder.name} is being run by process {holder.get('pid', '?')} on {holder.get('host', '?')} "
         f"since {holder.get('since', '?')}. Wait for it, or stop that process."
     )

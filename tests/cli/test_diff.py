@@ -149,3 +149,14 @@ def test_another_version_of_a_component_makes_another_id_and_is_told(mabe, own, 
         "b": "other in losses.py",
         "in_id": False,
     } in told
+
+
+def test_studies_are_told_apart_by_what_they_vary(mabe, own: Path) -> None:
+    text = own.read_text(encoding="utf-8")
+    one, other = own.with_name("one.yaml"), own.with_name("other.yaml")
+    one.write_text(text + "study: {seeds: [0, 1]}\n", encoding="utf-8")
+    other.write_text(text + "study: {seeds: [0, 1, 2]}\n", encoding="utf-8")
+    assert mabe("diff", one, one).code == 0
+    told = json.loads(mabe("diff", one, other, "--json").out)
+    assert told["a"]["id"] != told["b"]["id"]
+    assert [(each["what"], each["in_id"]) for each in told["settings"]] == [("study.seeds", True)]
