@@ -97,6 +97,7 @@ class Recording:
     fps: frames a second.
     groups: what data is split by, such as {"subject": "m3", "lab": "x"}.
     role: the part that the dataset itself gives this recording, where it gives one.
+    pixels_per_cm: how many units of the points a centimetre has, where that is known.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Recording:
     confidence: NDArray[np.float32] | None = None
     groups: Mapping[str, str] = attrs.field(factory=dict)
     role: Role | None = None
+    pixels_per_cm: float | None = None
 
     @property
     def frames(self) -> int:
@@ -210,13 +212,15 @@ Splitter = Callable[[Sequence[Recording], SplitContext], Partition]
 class PoseLayout:
     """What the points of a view are, for features and augmentations; agent first.
 
-    individuals, keypoints: names; dims: 2 or 3; fps: frames a second.
+    individuals, keypoints: names; dims: 2 or 3; fps: frames a second; pixels_per_cm: the recording's, where
+    the dataset says it.
     """
 
     individuals: tuple[str, ...]
     keypoints: tuple[str, ...]
     dims: int
     fps: float
+    pixels_per_cm: float | None = None
 
 
 @attrs.frozen(eq=False)

@@ -54,10 +54,17 @@ class FeaturePipeline:
             pose = augmentation(pose)
         return pose
 
-    def local(self, pose: Pose) -> Pose:
-        """Run what looks at near frames only."""
+    def local(self, pose: Pose, inside: Tensor | None = None) -> Pose:
+        """Run what looks at near frames only.
+
+        inside: bool (…, frames), False where a window reaches beyond its recording. Points there are missing
+        for each feature, as they are for a whole recording, whatever a feature before it filled in.
+        """
         for feature in self.local_features:
             pose = feature(pose)
+            if inside is not None:
+                points = pose.points.where(inside[..., None, None, None], torch.nan)
+                pose = attrs.evolve(pose, points=points)
         return pose
 
     def columns(self, pose: Pose) -> tuple[Tensor, tuple[str, ...]]:

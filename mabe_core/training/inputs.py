@@ -46,7 +46,7 @@ def prepare(
     _check_window(dataset, partition, window)
     layouts = {_layout(recording, view) for recording in dataset.recordings for view in recording.views}
     pipelines = {layout: FeaturePipeline.build(data, layout) for layout in layouts}
-    if data.augmentations and len(layouts) > 1:
+    if data.augmentations and len({_unnamed(layout) for layout in layouts}) > 1:
         raise UserError(
             Problem(
                 "needs recordings that are alike in individuals, keypoints and fps", path="data.augmentations"
@@ -105,8 +105,8 @@ def prepare(
     plain = TableBatches(torch.cat(tables.columns), flat_targets, offsets)
     train: Batches = plain
     if data.augmentations:
-        (pipeline,) = pipelines.values()
-        train = AugmentedBatches(tables.pose(), flat_targets, offsets, pipeline)
+        pipeline = next(iter(pipelines.values()))
+        train = AugmentedBatches(tables.pose(), torch.cat(tables.inside), flat_targets, offsets, pipeline)
     return TrainingData(
         shape=shape,
         train=train,
@@ -128,7 +128,14 @@ def _notice(unscored: int) -> str:
 
 def _layout(recording: Recording, view: View) -> PoseLayout:
     names = tuple(recording.individuals[number] for number in view.individuals)
-    return PoseLayout(names, recording.keypoints, recording.points.shape[-1], recording.fps)
+    return PoseLayout(
+        names, recording.keypoints, recording.points.shape[-1], recording.fps, recording.pixels_per_cm
+    )
+
+
+def _unnamed(layout: PoseLayout) -> PoseLayout:
+    """Return what of a layout the step's features may depend on: not who is seen, nor how large."""
+    return attrs.evolve(layout, individuals=("",) * len(layout.individuals), pixels_per_cm=None)
 
 
 def _check_window(dataset: Dataset, partition: Partition, window: WindowShape) -> None:
