@@ -292,13 +292,32 @@ class ScheduleContext:
 
 
 @attrs.frozen(eq=False)
+class ScoredFrames:
+    """One stretch of a recording, seen by some individuals (agent first), frame by frame.
+
+    truth: int8 (frames, classes), 1, 0, or -1 for unlabelled. probability: floating (frames, classes).
+    predicted: int8 (frames, classes), 1 or 0, after post-processing.
+    """
+
+    recording: str
+    individuals: tuple[str, ...]
+    fps: float
+    truth: NDArray[np.int8]
+    probability: NDArray[np.floating]
+    predicted: NDArray[np.int8]
+
+
+@attrs.frozen(eq=False)
 class Evaluation:
     """What a metric is computed from, pooled over all labelled frames.
 
     confusion: int64 (classes, classes), rows truth, columns prediction.
     loss: the loss function's mean over batches, each weighted by its labelled frames.
+    stretches: every frame, in final scoring only; None after an epoch, when only counts are kept. A metric
+        that wants them says so in its spec (`needs`), and is then called in final scoring alone.
     """
 
     confusion: NDArray[np.int64]
     loss: float
     class_names: tuple[str, ...]
+    stretches: tuple[ScoredFrames, ...] | None = None

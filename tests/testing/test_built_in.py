@@ -62,6 +62,7 @@ def test_a_built_in_component_passes(offer, samples, tmp_path):
         "there is no GPU here",
         "it has no parameters",
         "it looks at the whole recording",
+        "its numbers describe",
         "no `sources`: data that is generated",
     }
 
