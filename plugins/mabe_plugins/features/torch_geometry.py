@@ -20,10 +20,10 @@ def norm(vectors: Tensor) -> Tensor:
 
 def unit(vectors: Tensor) -> Tensor:
     """Return vectors (…, 2) at length 1; one of length 0 becomes (1, 0)."""
-    length = norm(vectors)[..., None]
-    ahead = torch.zeros_like(vectors)
-    ahead[..., 0] = 1.0
-    return torch.where(length == 0, ahead, vectors / length.where(length != 0, 1.0))
+    length = norm(vectors)
+    none = length == 0
+    x, y = (vectors / torch.where(none, 1.0, length)[..., None]).unbind(-1)
+    return torch.stack([x + none, y], dim=-1)
 
 
 def shifted(values: Tensor, frames: int, dim: int) -> Tensor:

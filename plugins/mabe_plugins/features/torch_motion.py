@@ -109,4 +109,4 @@ def _approach(centre: Tensor, velocity: Tensor) -> Tensor:
     one, other = _others(centre.shape[-2], centre.device)
     way = centre[..., other, :] - centre[..., one, :]
     length = norm(way)
-    return (velocity[..., one, :] * way).sum(-1) / length.where(length != 0, 1.0)
+    return (velocity[..., one, :] * way).sum(-1) / torch.where(length == 0, 1.0, length)
