@@ -11,7 +11,7 @@ from torch.nn import functional
 from mabe_core import DataShape, Pose, PoseLayout
 from mabe_core.discovery import load_plugins
 from mabe_core.experiment.structure import resolve_component
-from mabe_plugins.temporal_convolutions.torch_coarse_to_fine import pooled, resampled
+from mabe_plugins.temporal_convolutions.torch_coarse_to_fine import resampled
 from tests.plugins.waiting import runs_without_waiting
 
 SHAPE = DataShape(input_dim=6, num_classes=4, class_names=tuple("abcd"), sequence_length=64)
@@ -82,12 +82,6 @@ def test_a_c2f_tcns_scores_are_the_mean_probabilities_of_all_frame_rates():
 def test_resampling_is_torchs_linear_interpolation(given, wanted):
     x = torch.randn(2, 3, given, dtype=torch.float64)
     torch.testing.assert_close(resampled(x, wanted), functional.interpolate(x, wanted, mode="linear"))
-
-
-@pytest.mark.parametrize(("frames", "size"), [(8, 2), (7, 2), (10, 6), (1, 5)])
-def test_pooling_is_torchs_that_counts_a_last_part_too(frames, size):
-    x = torch.randn(2, 3, frames)
-    assert torch.equal(pooled(x, size), functional.max_pool1d(x, size, ceil_mode=True))
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -80,19 +80,14 @@ class Convolutions(nn.Module):
 
 
 def pooled(hidden: Tensor, size: int) -> Tensor:
-    """Return the maximum of each `size` frames; the last frame is repeated where some are left.
-
-    Not torch's own max pooling: its backward pass on CUDA adds in no fixed order.
-    """
-    short = -hidden.shape[-1] % size
-    whole = torch.cat([hidden, hidden[..., -1:].expand(*hidden.shape[:-1], short)], dim=-1)
-    return whole.reshape(*whole.shape[:-1], -1, size).amax(-1)
+    """Return the maximum of each `size` frames, and of those that are left at the end."""
+    return functional.max_pool1d(hidden, size, ceil_mode=True)
 
 
 def resampled(hidden: Tensor, frames: int) -> Tensor:
     """Return as many frames as asked for, between those given on straight lines.
 
-    A matrix product, since torch's own interpolation adds in no fixed order in its backward pass on CUDA.
+    As torch's linear interpolation, which has no deterministic backward pass on CUDA; a matrix product has.
     """
     given = hidden.shape[-1]
     if given == frames:
