@@ -19,7 +19,7 @@ def _scale(_: object, __: object, value: str | float) -> None:
 
 @attrs.frozen(kw_only=True)
 class NormalizeConfig:
-    """Centre recordings and scale them alike: by body length, arena, centimetres or pixels; gaps stay gaps."""
+    """Centre recordings and scale them alike: by body length, arena or centimetres; gaps stay gaps."""
 
     centre: Literal["recording", "arena", "none"] = attrs.field(
         default="recording",
