@@ -19,6 +19,7 @@ from typing import Any
 import attrs
 import click
 
+from mabe_core import DataShape
 from mabe_core.cli import group
 from mabe_core.configs.fields import describe
 from mabe_core.discovery import load_plugins
@@ -27,6 +28,7 @@ from mabe_core.experiment.example import example
 from mabe_core.experiment.json_schema import FILE as SCHEMA_FILE
 from mabe_core.experiment.json_schema import schema_text
 from mabe_core.experiment.schema import Checkpoint, Data, Experiment, Training
+from mabe_core.experiment.structure import resolve_component
 from mabe_core.experiment.study import Folds, Sample, StudySection
 from mabe_core.registry import EVENTS, KINDS, Registry
 
@@ -72,6 +74,19 @@ def components() -> str:
     specs = [offer.spec for offer in built_in().all()]
     rows = [[spec.kind, f"`{spec.name}`", spec.describe()] for spec in specs]
     return table(["kind", "name", "what it is"], rows)
+
+
+def models() -> str:
+    """Return every built-in model with its size at V3's shape of data, and its source."""
+    shape = DataShape(input_dim=28, num_classes=4, class_names=tuple("abcd"), sequence_length=64)
+    found = built_in()
+    rows = []
+    for spec in (offer.spec for offer in found.all() if offer.spec.kind == "model"):
+        model = resolve_component("model", spec.name, {}, found).build(shape)
+        parameters = sum(parameter.numel() for parameter in model.parameters())
+        source = " ".join((spec.config.__doc__ or "").partition("\n")[2].split())
+        rows.append([f"`{spec.name}`", f"{parameters:,}", source])
+    return table(["model", "parameters", "source"], rows)
 
 
 def kinds() -> str:
@@ -188,6 +203,7 @@ def measured(found: dict[str, Any], more: str = "") -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "components": components,
+    "models": models,
     "kinds": kinds,
     "events": events,
     "sections": sections,

@@ -12,7 +12,6 @@ from mabe_core.exchange import DataShape
 from mabe_core.inference.evaluating import Evaluated
 from mabe_core.inference.loading import read_experiment
 from mabe_core.models.finding import ModelSource
-from mabe_core.runs.scores import Stretch
 from mabe_core.runs.study import Study
 from mabe_core.training.evaluation import Metrics, confusion_of
 
@@ -66,13 +65,13 @@ def by_setting(study: Study, members: Sequence[MemberScores]) -> list[SettingSco
 
 
 def _setting(axes: Sequence[str], members: Sequence[MemberScores]) -> SettingScores:
-    seeds: dict[Any, list[Stretch]] = {}
+    seeds: dict[Any, list[Evaluated]] = {}
     for member in members:
-        seeds.setdefault(member.settings.get(SEED), []).extend(member.evaluated.stretches)
+        seeds.setdefault(member.settings.get(SEED), []).append(member.evaluated)
     metrics = _metrics(members[0])
     values: dict[str, list[float]] = {}
-    for stretches in seeds.values():
-        for name, value in metrics.of(confusion_of(stretches, metrics.classes), float("nan")).items():
+    for folds in seeds.values():
+        for name, value in _over_folds(metrics, folds).items():
             values.setdefault(name, []).append(value)
     return SettingScores(
         settings={axis: members[0].settings.get(axis) for axis in axes},
@@ -80,6 +79,14 @@ def _setting(axes: Sequence[str], members: Sequence[MemberScores]) -> SettingSco
         folds=len({repr(member.settings.get(FOLD)) for member in members}),
         values=values,
     )
+
+
+def _over_folds(metrics: Metrics, folds: Sequence[Evaluated]) -> dict[str, float]:
+    """Return the scores of all folds' counts together; of what needs more than counts, the folds' mean."""
+    stretches = [stretch for fold in folds for stretch in fold.stretches]
+    together = metrics.of(confusion_of(stretches, metrics.classes), float("nan"), None)
+    means = {name: statistics.fmean(fold.scores[name] for fold in folds) for name in folds[0].scores}
+    return means | together
 
 
 def _metrics(member: MemberScores) -> Metrics:

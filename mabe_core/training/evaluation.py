@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mabe_core.errors import UserError
-from mabe_core.exchange import Dataset, DataShape, Evaluation, Segment
+from mabe_core.exchange import Dataset, DataShape, Evaluation, ScoredFrames, Segment
 from mabe_core.experiment import Experiment
 from mabe_core.runs.scores import Frames, Stretch
 from mabe_core.training.blame import blame, build_at
@@ -32,13 +32,21 @@ class Metrics:
         functions = tuple(build_at("metrics", component, shape) for component in experiment.metrics)
         return cls(experiment, functions, shape.class_names)
 
-    def of(self, confusion: NDArray[np.int64], loss: float) -> dict[str, float]:
-        """Return every score by name; confusion is (classes, classes), rows truth."""
+    def of(
+        self, confusion: NDArray[np.int64], loss: float, frames: Iterable[ScoredFrames] | None
+    ) -> dict[str, float]:
+        """Return every score by name; confusion is (classes, classes), rows truth, of these frames.
+
+        Without frames, the scores that counts are enough for.
+        """
         counts = confusion.copy()
         counts.flags.writeable = False  # metrics look at it one after another
-        evaluation = Evaluation(confusion=counts, loss=loss, class_names=self.classes)
+        stretches = None if frames is None else tuple(frames)
+        evaluation = Evaluation(confusion=counts, loss=loss, class_names=self.classes, stretches=stretches)
         values: dict[str, float] = {}
         for component, function in zip(self.experiment.metrics, self.functions, strict=True):
+            if stretches is None and component.spec and component.spec.needs == "frames":
+                continue
             with blame("metrics", component):
                 values |= {name: float(value) for name, value in function(evaluation).items()}
         return values
@@ -72,7 +80,8 @@ def pooled(metrics: Metrics, scored: Sequence[Scored]) -> dict[str, float]:
     """Return the metrics over all frames of several stretches together."""
     frames = [int(confusion_of([each.stretch], metrics.classes).sum()) for each in scored]
     loss = sum(each.loss * count for each, count in zip(scored, frames, strict=True)) / max(sum(frames), 1)
-    return metrics.of(confusion_of((each.stretch for each in scored), metrics.classes), loss)
+    confusion = confusion_of((each.stretch for each in scored), metrics.classes)
+    return metrics.of(confusion, loss, (_seen(each.stretch, each.frames) for each in scored))
 
 
 def confusion_of(stretches: Iterable[Stretch], classes: Sequence[str]) -> NDArray[np.int64]:
@@ -96,6 +105,7 @@ def _scored(
     predicted = decide(probability)
     confusion = _confusion(truth, predicted)
     loss = _loss(truth, probability)
+    frames = Frames(truth, probability.astype(np.float16), predicted)
     stretch = Stretch(
         recording=recording.name,
         individuals=[recording.individuals[each] for each in view.individuals],
@@ -104,9 +114,22 @@ def _scored(
         stop=segment.stop,
         counts=_counts(truth, predicted),
         confusion=confusion.tolist(),
-        scores=metrics.of(confusion, loss),
+        scores={},
     )
-    return Scored(stretch, Frames(truth, probability.astype(np.float16), predicted), loss)
+    scores = metrics.of(confusion, loss, [_seen(stretch, frames)])
+    return Scored(attrs.evolve(stretch, scores=scores), frames, loss)
+
+
+def _seen(stretch: Stretch, frames: Frames) -> ScoredFrames:
+    """Return a stretch as metrics are given it."""
+    return ScoredFrames(
+        stretch.recording,
+        tuple(stretch.individuals),
+        stretch.fps,
+        frames.truth,
+        frames.probability.astype(np.float32),
+        frames.predicted,
+    )
 
 
 def _counts(truth: NDArray[np.int8], predicted: NDArray[np.int8]) -> list[list[int]]:

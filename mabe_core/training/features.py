@@ -54,10 +54,17 @@ class FeaturePipeline:
             pose = augmentation(pose)
         return pose
 
-    def local(self, pose: Pose) -> Pose:
-        """Run what looks at near frames only."""
+    def local(self, pose: Pose, inside: Tensor | None = None) -> Pose:
+        """Run what looks at near frames only.
+
+        inside: bool (…, frames), False where a window reaches beyond its recording. Points there are missing
+        for each feature, as they are for a whole recording, whatever a feature before it filled in.
+        """
         for feature in self.local_features:
             pose = feature(pose)
+            if inside is not None:
+                points = pose.points.where(inside[..., None, None, None], torch.nan)
+                pose = attrs.evolve(pose, points=points)
         return pose
 
     def columns(self, pose: Pose) -> tuple[Tensor, tuple[str, ...]]:
@@ -86,4 +93,6 @@ def input_names(data: Data, recording: Recording, individuals: tuple[int, ...]) 
 def view_layout(recording: Recording, individuals: tuple[int, ...]) -> PoseLayout:
     """Return what the points of a recording are, seen by some of its individuals, agent first."""
     names = tuple(recording.individuals[number] for number in individuals)
-    return PoseLayout(names, recording.keypoints, recording.points.shape[-1], recording.fps)
+    return PoseLayout(
+        names, recording.keypoints, recording.points.shape[-1], recording.fps, recording.pixels_per_cm
+    )

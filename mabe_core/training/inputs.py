@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mabe_core.data.windows import WindowShape
 from mabe_core.errors import Problem, UserError
-from mabe_core.exchange import Dataset, DataShape, Partition, Pose, Recording
+from mabe_core.exchange import Dataset, DataShape, Partition, Pose, PoseLayout, Recording
 from mabe_core.experiment.schema import Data
 from mabe_core.training.batches import AugmentedBatches, Batches, TableBatches
 from mabe_core.training.features import FeaturePipeline, view_layout
@@ -50,7 +50,7 @@ def prepare(
         for view in recording.views
     }
     pipelines = {layout: FeaturePipeline.build(data, layout) for layout in layouts}
-    if data.augmentations and len(layouts) > 1:
+    if data.augmentations and len({_unnamed(layout) for layout in layouts}) > 1:
         raise UserError(
             Problem(
                 "needs recordings that are alike in individuals, keypoints and fps", path="data.augmentations"
@@ -109,8 +109,8 @@ def prepare(
     plain = TableBatches(torch.cat(tables.columns), flat_targets, offsets)
     train: Batches = plain
     if data.augmentations:
-        (pipeline,) = pipelines.values()
-        train = AugmentedBatches(tables.pose(), flat_targets, offsets, pipeline)
+        pipeline = next(iter(pipelines.values()))
+        train = AugmentedBatches(tables.pose(), torch.cat(tables.inside), flat_targets, offsets, pipeline)
     return TrainingData(
         shape=shape,
         train=train,
@@ -128,6 +128,11 @@ def _notice(unscored: int) -> str:
     if not unscored:
         return ""
     return f"{unscored} validation frames lie in stretches shorter than a window, and are not scored."
+
+
+def _unnamed(layout: PoseLayout) -> PoseLayout:
+    """Return what of a layout the step's features may depend on: not who is seen, nor how large."""
+    return attrs.evolve(layout, individuals=("",) * len(layout.individuals), pixels_per_cm=None)
 
 
 def _check_window(dataset: Dataset, partition: Partition, window: WindowShape) -> None:

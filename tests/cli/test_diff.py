@@ -138,15 +138,15 @@ def test_another_version_of_a_component_makes_another_id_and_is_told(mabe, own, 
     for component in found["components"]:
         if component["kind"] == "model":
             component["version"] = 7
-        if component["kind"] == "loss":
-            component["sources"] = {"losses.py": "0" * 64}
+        if component["kind"] == "scheduler":
+            component["sources"] = {"schedulers.py": "0" * 64}
     record.write_text(json.dumps(found))
     told = json.loads(mabe("diff", first, own, "--json").out)["components"]
     assert {"what": "version of model transformer", "a": 7, "b": 1, "in_id": True} in told
     assert {
-        "what": "source of loss cross_entropy",
+        "what": "source of scheduler cosine",
         "a": "",
-        "b": "other in losses.py",
+        "b": "other in schedulers.py",
         "in_id": False,
     } in told
 

@@ -1,4 +1,4 @@
-"""What `normalize` and `interpolate` compute; points are (…, frames, individuals, keypoints, dims)."""
+"""What `interpolate` computes; points are (…, frames, individuals, keypoints, dims)."""
 
 from __future__ import annotations
 
@@ -6,60 +6,11 @@ import attrs
 import torch
 from torch import Tensor
 
-from mabe_core import Pose, PoseLayout, UserError
+from mabe_core import Pose, PoseLayout
 
-from . import InterpolateConfig, NormalizeConfig
+from .interpolate import InterpolateConfig
 
 FRAMES = -4
-
-
-@attrs.define(eq=False)
-class Normalize:
-    """Subtract the recording's mean point, then divide by a length.
-
-    scale: pixels, or None for the body length: the median, over frames and individuals seen whole (or seen
-        at all, where none ever is whole), of the diagonal of the box around an individual's keypoints.
-    """
-
-    context: int | None
-    centre: bool
-    scale: float | None
-
-    @classmethod
-    def build(cls, config: NormalizeConfig, layout: PoseLayout) -> Normalize:
-        """Raise UserError where a body has no length."""
-        centre = config.centre == "recording"
-        if config.scale != "body_length":
-            return cls(None if centre else 0, centre, config.scale)
-        if len(layout.keypoints) < 2:
-            raise UserError(
-                f"normalize: one keypoint ({', '.join(layout.keypoints)}) makes no body length to scale by. "
-                "Set `scale` to a number of pixels."
-            )
-        return cls(None, centre, None)
-
-    def __call__(self, pose: Pose) -> Pose:
-        points = pose.points
-        scale = _body_length(points) if self.scale is None else self.scale
-        if self.centre:
-            points = points - points.nanmean(dim=(-4, -3, -2), keepdim=True)
-        return attrs.evolve(pose, points=points / scale)
-
-
-def _body_length(points: Tensor) -> Tensor:
-    """Return the length by which `points` are divided, (…, 1, 1, 1, 1); 1 where no body is ever seen."""
-    missing = points.isnan()
-    low = points.masked_fill(missing, torch.inf).amin(dim=-2)
-    high = points.masked_fill(missing, -torch.inf).amax(dim=-2)
-    length = (high - low).square().sum(-1).sqrt().flatten(-2)
-    present = ~missing.any(-1)
-    whole = present.all(-1).flatten(-2)
-    part = (present.sum(-1) > 1).flatten(-2)
-    usable = torch.where(whole.any(-1, keepdim=True), whole, part)
-    count = usable.sum(-1, keepdim=True)
-    ordered = length.masked_fill(~usable, torch.inf).sort(dim=-1).values
-    median = ordered.gather(-1, (count - 1).clamp(min=0) // 2)
-    return torch.where((count > 0) & (median > 0), median, 1.0)[..., None, None, None]
 
 
 @attrs.define(eq=False)
