@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pose_writing import INDIVIDUALS, KEYPOINTS, pose_frame, write_csv
 
 from mabe_core import DataError
 from mabe_plugins.pose_readers import DeepLabCutConfig, build_deeplabcut, mabe_pose_readers
+from tests.plugins.pose_writing import INDIVIDUALS, KEYPOINTS, pose_frame, write_csv
 
 
 def read(file: Path, **settings):
