@@ -147,7 +147,12 @@ def _lower_the_rest(model: nn.Module, precision: Precision, done: set[str]) -> d
             continue
         if name in saved:
             originals[name] = tensor.detach().clone()
-        tensor.data = tensor.data.to(precision.arithmetic)
+        lowered = tensor.detach().to(precision.arithmetic)
+        if isinstance(tensor, nn.Parameter):
+            tensor.data = lowered
+        else:  # a new tensor: one that was a view of another format would still say so
+            owner, _, own = name.rpartition(".")
+            setattr(model.get_submodule(owner), own, lowered)
     return originals
 
 

@@ -24,12 +24,14 @@ class Step(Protocol):
     """Trains, batch after batch, in the order that it is given.
 
     parts: what it trains. forward: maps inputs to scores as training does, in the weights' format.
-    how: in words, for the record.
     """
 
     parts: Parts
     forward: Forward
-    how: str
+
+    @property
+    def how(self) -> str:
+        """In words, how steps are done, for the record."""
 
     def begin(self, starts: Tensor, first: int, done: int, loss_sum: Tensor) -> None:
         """Take over an epoch: its window starts on the device, the number of its first step, how many of its

@@ -1,0 +1,50 @@
+"""Which parts of the whole step torch compiles, and which runs are long enough to earn that back."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+import torch
+from torch.optim import Optimizer
+
+from mabe_core.experiment import Experiment
+from mabe_core.training.parts import Parts
+
+# a cold compile of V3's step took 15 to 22 s on an H100, and the compiled step 0.7 of the time: see
+# docs/decisions.md
+EARNED_BACK_AFTER = 90.0
+# seconds that a captured step takes at least, and the FLOP/s of a small model's: V3's on the same GPU
+SHORTEST_STEP, FLOPS = 1e-3, 5e13
+
+
+def is_compiled(experiment: Experiment, parts: Parts) -> bool:
+    """Tell whether the step is to be compiled; the same for a run and for one that goes on with it."""
+    if experiment.compile != "auto":
+        return experiment.compile == "always"
+    weights = sum(parameter.numel() for parameter in parts.model.parameters())
+    frames = parts.schedule.batch_size * experiment.data.sequence_length
+    # 2 operations a weight and frame forward, 4 backward
+    seconds = parts.schedule.total_steps * max(SHORTEST_STEP, 6 * weights * frames / FLOPS)
+    return seconds > EARNED_BACK_AFTER
+
+
+def plain_update(optimizer: Optimizer) -> Callable[[], object]:
+    """Return the optimizer's step as one graph can hold it: its arithmetic without torch's hooks around it.
+
+    Fused kernels and those over lists of tensors give way to what is then compiled into one kernel.
+    """
+    for group in optimizer.param_groups:
+        group.update(dict.fromkeys({"fused", "foreach"} & set(group), False))
+    step = inspect.unwrap(type(optimizer).step)
+
+    def move() -> None:
+        with torch.no_grad():
+            step(optimizer)
+
+    return move
+
+
+def is_watched(optimizer: Optimizer) -> bool:
+    """Tell whether somebody listens to an optimizer's steps, who would not hear of a compiled one."""
+    return bool(optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks)
