@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-
-import torch
 from torch.optim import Optimizer
 
 from mabe_core.experiment import Experiment
@@ -29,22 +25,7 @@ def is_compiled(experiment: Experiment, parts: Parts) -> bool:
     return seconds > EARNED_BACK_AFTER
 
 
-def plain_update(optimizer: Optimizer) -> Callable[[], object]:
-    """Return the optimizer's step as one graph can hold it: its arithmetic without torch's hooks around it.
-
-    Fused kernels and those over lists of tensors give way to what is then compiled into one kernel.
-    """
+def one_kernel(optimizer: Optimizer) -> None:
+    """Let an optimizer's arithmetic be single operations, which torch compiles into one kernel."""
     for group in optimizer.param_groups:
         group.update(dict.fromkeys({"fused", "foreach"} & set(group), False))
-    step = inspect.unwrap(type(optimizer).step)
-
-    def move() -> None:
-        with torch.no_grad():
-            step(optimizer)
-
-    return move
-
-
-def is_watched(optimizer: Optimizer) -> bool:
-    """Tell whether somebody listens to an optimizer's steps, who would not hear of a compiled one."""
-    return bool(optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks)

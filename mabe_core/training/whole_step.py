@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from mabe_core.experiment import Experiment
 from mabe_core.training.blame import build_at
-from mabe_core.training.compiling import is_watched, plain_update
+from mabe_core.training.compiling import one_kernel
 from mabe_core.training.flat import FlatWeights
 from mabe_core.training.inputs import TrainingData
 from mabe_core.training.optimizer_state import join, split
@@ -23,6 +23,7 @@ from mabe_core.training.parts import Parts
 from mabe_core.training.precision import Precision
 from mabe_core.training.scale import LossScale
 from mabe_core.training.step import Forward, State
+from mabe_core.training.unhooked import unhooked_step
 
 # what a group of torch's optimizers says of how, not of what, it computes
 HOW_TORCH_COMPUTES = ("capturable", "fused", "foreach")
@@ -142,14 +143,14 @@ class WholeStep:
     def compile(self, backend: str = "inductor") -> None:
         """Let torch compile what a whole batch goes through: loss and gradients, then clipping and update."""
         self._judge_whole = torch.compile(self._judge, dynamic=False, backend=backend)
-        if self.elementwise and not is_watched(self.optimizer):
-            self._optimize = plain_update(self.optimizer)
+        if self.elementwise:
+            one_kernel(self.optimizer)
             self._move = torch.compile(self._update, dynamic=False, backend=backend)
 
     def _as_written(self) -> None:
         """Compile nothing, or no longer."""
         self._judge_whole, self._move = self._judge, self._update
-        self._optimize = self.optimizer.step
+        self._optimize = unhooked_step(self.optimizer)
         for group, flags in zip(self.optimizer.param_groups, self.flags, strict=True):
             group.update(self._on_device(flags))
 

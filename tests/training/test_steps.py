@@ -11,9 +11,18 @@ from mabe_core.training.precision import Precision
 from mabe_core.training.state import capture, restore
 from mabe_core.training.step import PlainStep, Step
 from mabe_core.training.whole_step import WholeStep
-from tests.training.stepping import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, experiment_of, fresh, parts_of, train
+from tests.training.stepping import (
+    BFLOAT16,
+    CPU,
+    FLOAT16,
+    FLOAT32,
+    FLOAT64,
+    experiment_of,
+    fresh,
+    parts_of,
+    train,
+)
 
-CPU = torch.device("cpu")
 KINDS = ("plain", "whole")
 
 
