@@ -35,14 +35,20 @@ def without_compiler() -> None:
 def unhooked_step(optimizer: Optimizer) -> Callable[[], object]:
     """Return an optimizer's step as it is written, without what torch wraps around it for hooks and compiler.
 
-    Where somebody listens to its steps, they are left as they are.
+    Where somebody listens to its steps by then, torch's own is taken.
     """
-    if optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks:
-        return optimizer.step
     step = inspect.unwrap(type(optimizer).step)
 
     def unhooked() -> None:
+        if is_listened_to(optimizer):
+            optimizer.step()
+            return
         with torch.no_grad():
             step(optimizer)
 
     return unhooked
+
+
+def is_listened_to(optimizer: Optimizer) -> bool:
+    """Tell whether anybody hears of an optimizer's steps."""
+    return bool(optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks)

@@ -6,7 +6,7 @@ on the learning rate. So a replay needs nothing from the host.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from mabe_core.experiment import Experiment
+from mabe_core.training.batches import TableBatches
 from mabe_core.training.blame import build_at
 from mabe_core.training.compiling import one_kernel
 from mabe_core.training.flat import FlatWeights
@@ -23,7 +24,7 @@ from mabe_core.training.parts import Parts
 from mabe_core.training.precision import Precision
 from mabe_core.training.scale import LossScale
 from mabe_core.training.step import Forward, State
-from mabe_core.training.unhooked import unhooked_step
+from mabe_core.training.unhooked import is_listened_to, unhooked_step
 
 # what a group of torch's optimizers says of how, not of what, it computes
 HOW_TORCH_COMPUTES = ("capturable", "fused", "foreach")
@@ -37,8 +38,8 @@ class WholeStep:
     parts of it that the parameters are.
     """
 
-    _judge_whole: Callable[[Tensor, Tensor], Tensor]
-    _move: Callable[[Tensor], None]
+    _judge_whole: Callable[[int], Tensor]
+    _move: Callable[[Sequence[Tensor]], None]
     _optimize: Callable[[], object]
 
     def __init__(
@@ -102,24 +103,29 @@ class WholeStep:
 
     def step(self, size: int) -> None:
         """Do the step that the cursor points at, on so many windows; nothing here waits for the device."""
-        starts = self.order.index_select(0, self.cursor * self.size + self.lane[:size])
-        judge = self._judge_whole if size == self.size else self._judge
-        loss = judge(*self.data.train(starts))
-        self.weights.gradients(self.scale.up(loss), self.gradient)
-        self._move(self.factors.index_select(0, self.cursor).squeeze(0))
+        loss = (self._judge_whole if size == self.size else self._judge)(size)
+        self._move(self.weights.gradients(self.scale.up(loss)))
+        # not compiled: torch 2.13 forgets what is added to a CPU's float64 without dimensions
         self.loss_sum.add_(loss.detach())
-        self.cursor.add_(1)
 
-    def _judge(self, inputs: Tensor, targets: Tensor) -> Tensor:
+    def _judge(self, size: int) -> Tensor:
+        return self._loss(*self._batch(size))
+
+    def _batch(self, size: int) -> tuple[Tensor, Tensor]:
+        return self.data.train(self.order.index_select(0, self.cursor * self.size + self.lane[:size]))
+
+    def _loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
         return self.parts.loss(self.forward(inputs), targets)
 
-    def _update(self, factor: Tensor) -> None:
-        """Move the weights by a gradient; factor: of the schedule, on the learning rate."""
-        factor = factor * self._finish_gradient()
+    def _update(self, taken: Sequence[Tensor]) -> None:
+        """Move the weights by the gradients that were taken, and go on to the next step."""
+        self.weights.place(taken, self.gradient)
+        factor = self.factors.index_select(0, self.cursor).squeeze(0) * self._finish_gradient()
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"].copy_(factor * rate)
         self._optimize()
         self.weights.synchronize()
+        self.cursor.add_(1)
 
     def _finish_gradient(self) -> Tensor | float:
         """Unscale and clip the gradient in place; return the factor on the rate, 0 where it overflowed."""
@@ -141,9 +147,16 @@ class WholeStep:
         return unmoved
 
     def compile(self, backend: str = "inductor") -> None:
-        """Let torch compile what a whole batch goes through: loss and gradients, then clipping and update."""
-        self._judge_whole = torch.compile(self._judge, dynamic=False, backend=backend)
-        if self.elementwise:
+        """Let torch compile what a whole batch goes through: loss and gradients, then clipping and update.
+
+        Batches out of tables are gathered in the same kernels; what augmentations do stays as it is written.
+        """
+        if isinstance(self.data.train, TableBatches):
+            self._judge_whole = torch.compile(self._judge, dynamic=False, backend=backend)
+        else:
+            loss = torch.compile(self._loss, dynamic=False, backend=backend)
+            self._judge_whole = lambda size: loss(*self._batch(size))
+        if self.elementwise and not is_listened_to(self.optimizer):
             one_kernel(self.optimizer)
             self._move = torch.compile(self._update, dynamic=False, backend=backend)
 

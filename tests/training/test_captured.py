@@ -102,6 +102,7 @@ def test_a_resumed_training_ends_with_the_same_bits(tmp_path, stop):
         assert torch.equal(found.training[name], expected.training[name]), name
 
 
+@pytest.mark.filterwarnings("ignore")  # torch's own, of what it compiles
 @pytest.mark.parametrize("precision", [FLOAT32, BFLOAT16], ids=["fp32", "bf16"])
 def test_a_compiled_step_trains_as_the_written_one(tmp_path, precision):
     written = experiment_of(tmp_path)

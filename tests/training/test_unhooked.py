@@ -37,9 +37,10 @@ def test_who_listens_to_an_optimizers_steps_hears_of_them():
     weight = torch.nn.Parameter(torch.ones(3))
     weight.grad = torch.ones(3)
     optimizer = torch.optim.SGD([weight], lr=0.5)
-    heard = []
+    heard: list[int] = []
+    step = unhooked_step(optimizer)
     optimizer.register_step_post_hook(lambda *_: heard.append(1))
-    unhooked_step(optimizer)()
+    step()
     assert heard == [1]
     assert weight.tolist() == [0.5] * 3
 
