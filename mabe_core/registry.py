@@ -188,6 +188,11 @@ class Registry:
         standing = [self._standing(key) for key in self._offers]
         return sorted((offers[0] for offers in standing if len(offers) == 1), key=order)
 
+    def offer_of(self, spec: Spec[Any]) -> Provided | None:
+        """Return the offer of this very spec, if it was found as one."""
+        offers = (offer for offers in self._offers.values() for offer in offers)
+        return next((offer for offer in offers if offer.spec is spec), None)
+
     def offered_by(self, origin: Origin) -> list[Provided]:
         """Return what one plugin offers, whether it stands or not."""
         offered = [offer for offers in self._offers.values() for offer in offers if offer.origin == origin]

@@ -33,7 +33,8 @@ SOFTWARE = ("torch", "numpy", "safetensors")
 class Record:
     """What `record.json` holds.
 
-    auto: what each `auto` of the experiment became. data: SHA-256 of each file that was read.
+    auto: what each `auto` of the experiment became. data: SHA-256 of each file that was read. partition:
+    SHA-256 of the segments that the split made; none in records from before it was kept.
     components: who provides each component, with the hashes of its sources. attempts: times it was started.
     held_out: the final scores by name, of the part that `scores.json` says. software, machine, git: of the
     last attempt. changes: at which step it went on with others, in words.
@@ -54,6 +55,7 @@ class Record:
     failure: str = ""
     auto: dict[str, Any] = attrs.field(factory=dict)
     data: dict[str, str] = attrs.field(factory=dict)
+    partition: str = ""
     report: dict[str, Any] = attrs.field(factory=dict)
     components: list[dict[str, Any]] = attrs.field(
         factory=list, metadata={"needs": {"kind", "name", "sources"}}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 
+from mabe_core.data.fingerprint import partition_fingerprint
 from mabe_core.data.report import ImportReport, import_report
 from mabe_core.data.windows import WindowShape
 from mabe_core.errors import MabeError, Problem, UserError
 from mabe_core.exchange import Dataset, Partition, SplitContext
-from mabe_core.runs.changes import auto_changes
+from mabe_core.runs.changes import auto_changes, check_partition_is_as_before
 from mabe_core.runs.checkpoints import newest_checkpoint
 from mabe_core.runs.opening import OpenedRun
 from mabe_core.runs.record import Record, State
@@ -78,6 +79,9 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     parts = build_parts(experiment, data, dtype=dtype, device=device)
     check_outputs(experiment, parts, data)
     stop.check("before training")
+    parted = partition_fingerprint(dataset, partition)
+    check_partition_is_as_before(record, experiment.data.split.name, parted)
+    record.partition = parted
     record.report = report.as_dict()
     record.notice = " ".join(told for told in (partition.notice, data.notice) if told)
     auto = _auto(parts, data, device, dtype)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from mabe_core import LossContext, LossSpec, UserError, hookimpl
+from mabe_core import UNLABELLED, LossContext, LossSpec, UserError, hookimpl
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,10 +51,13 @@ def build_cross_entropy(
 
     def cross_entropy(scores: Tensor, targets: Tensor) -> Tensor:
         # (frames, classes), not (batch, classes, frames): the latter has no deterministic kernel on CUDA
-        weight = None if table is None else table.to(scores)
-        return functional.cross_entropy(
-            scores.flatten(0, -2), targets.flatten(), weight=weight, ignore_index=-1
+        each = targets.expand(scores.shape[:-1]).flatten()  # once a stage, where there are several
+        weight = scores.new_ones(len(counts)) if table is None else table.to(scores)
+        total = functional.cross_entropy(
+            scores.flatten(0, -2), each, weight=weight, ignore_index=UNLABELLED, reduction="sum"
         )
+        by = torch.where(each != UNLABELLED, weight[each.clamp(min=0)], 0.0).sum()
+        return total / torch.where(by > 0, by, 1.0)
 
     return cross_entropy
 

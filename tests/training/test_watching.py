@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from mabe_core.discovery import load_plugins
 from mabe_core.exchange import DataAccess
@@ -198,6 +199,33 @@ def test_a_second_ctrl_c_ends_a_run_that_a_watcher_holds_up(tiny, tmp_path):
     )
     with pytest.raises(Interrupted, match="ended at once"):
         observe_run(tiny, hanging, tmp_path, [])
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "os.chdir('/')",
+        "torch.set_grad_enabled(False)",
+        "torch.set_default_dtype(torch.float64)",
+        "torch.set_default_device('meta')",
+        "torch.set_num_threads(3)",
+    ],
+)
+def test_what_a_watcher_sets_for_the_whole_process_does_not_reach_the_training(
+    mabe, tiny, tmp_path, monkeypatch, harm
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MABE_RUNS", "runs")
+    text = (
+        "import os\nimport torch\nfrom mabe_core import hookimpl\n@hookimpl\ndef mabe_experiment_started(run):\n"
+        f"    {harm}\n@hookimpl\ndef mabe_epoch_finished(run):\n    assert run.folder.is_absolute() and run.best.is_dir()\n"
+    )
+    outcome = mabe("run", tiny, "-p", plugin(tmp_path, text, "setting.py"), "--runs-dir", "runs")
+    assert outcome.code == 0, outcome.err
+    run = only_run(tmp_path)
+    assert "warning:" not in (run / "log.txt").read_text()
+    assert len((run / "metrics.jsonl").read_text().splitlines()) == 4
+    assert torch.get_num_threads() == 1
 
 
 def observe_run(file: Path, watcher: Path, folder: Path, told: list[Event]) -> None:
