@@ -63,7 +63,8 @@ def built_in() -> Registry:
     """Return the built-in components, whatever else is installed."""
     found = load_plugins()
     plugins = [plugin for plugin in found.plugins if plugin.origin.place == "built-in"]
-    return Registry(offer for plugin in plugins for offer in found.offered_by(plugin.origin))
+    offers = [offer for plugin in plugins for offer in found.offered_by(plugin.origin)]
+    return Registry(offers, plugins=plugins)
 
 
 def components() -> str:

@@ -15,7 +15,7 @@ import attrs
 import pluggy
 
 from mabe_core import hookspecs
-from mabe_core.errors import Problem, UserError
+from mabe_core.errors import Location, Problem, UserError
 from mabe_core.local_files import import_local_file, read_local_files
 from mabe_core.plugin_faults import PluginFault, check_hooks, checked_specs, problem_of
 from mabe_core.plugin_origins import GROUP, installed_plugins, origin_of
@@ -50,7 +50,7 @@ def load_plugins(
     broken = [fault for outcome in outcomes for fault in outcome.broken]
     fatal = [fault for fault in broken if _is_strict() or (fault.origin.place == "file" and not lenient)]
     if fatal:
-        raise UserError(Problem(f"plugin cannot be used: {fault}") for fault in fatal)
+        raise UserError(map(_fatal, fatal))
     offers = [offer for outcome in outcomes for offer in outcome.offers]
     return Registry(offers, broken, [outcome.plugin for outcome in outcomes])
 
@@ -82,6 +82,14 @@ def examine(target: str) -> Examined:
 
 def _is_strict() -> bool:
     return os.environ.get(STRICT, "").strip().lower() not in ("", "0", "false", "no", "off")
+
+
+def _fatal(fault: Broken) -> Problem:
+    """Return what is told of a broken plugin that nothing goes on without: of a file, its line first."""
+    if fault.origin.file is None or fault.error is None:
+        return Problem(f"plugin cannot be used: {fault}")
+    problem = problem_of(fault.error, fault.origin)
+    return attrs.evolve(problem, location=problem.location or Location(str(fault.origin.file)))
 
 
 def _manager() -> pluggy.PluginManager:

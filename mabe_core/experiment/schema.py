@@ -12,6 +12,7 @@ import attrs
 from attrs.validators import and_, ge, gt, instance_of, le, matches_re, max_len, optional
 
 from mabe_core.experiment.cloud import Cloud
+from mabe_core.experiment.scalars import LARGEST
 from mabe_core.specs import (
     AugmentationSpec,
     Component,
@@ -112,7 +113,7 @@ class Experiment:
         default=(),
         identity=False,
     )
-    seed: int = setting("what every random choice is drawn from", default=42, validator=ge(0))
+    seed: int = setting("what every random choice is drawn from", default=42, validator=[ge(0), le(LARGEST)])
     data: Data = setting("what is learned from")
     model: Component[ModelSpec[Any]] = setting("what is trained")
     loss: Component[LossSpec[Any]] = setting("what is minimized", default=Component("cross_entropy"))

@@ -69,9 +69,9 @@ def check_partition_is_as_before(record: Record, split: str, partition: str) -> 
     if record.partition not in ("", partition):
         raise UserError(
             Problem(
-                f"{record.id} was run on other parts: {split} does not give the same again, so frames that were "
-                "trained on may be validated on now. `--fresh` trains again and moves the old run aside; "
-                "`mabe plugin check` finds a split or dataset that depends on more than its settings",
+                f"{record.id} was run on other parts: {split} does not give the same again, so frames that "
+                "were trained on may be validated on now. `--fresh` trains again and moves the old run "
+                "aside; `mabe plugin check` finds a split or dataset that depends on more than its settings",
                 path="data.split",
             )
         )

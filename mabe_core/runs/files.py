@@ -43,7 +43,12 @@ def sync_directory(folder: Path) -> None:
 
 def write_synced(path: Path, content: bytes) -> None:
     """Write a file and flush it; for files whose folder is renamed into place as a whole."""
-    with writing(path), path.open("wb") as file:
+    with writing(path):
+        _write_flushed(path, content)
+
+
+def _write_flushed(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -58,8 +63,8 @@ def write_whole(path: Path, content: bytes | str) -> None:
     temporary = temporary_name(path)
     data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     try:
-        write_synced(temporary, data)
         with writing(path):
+            _write_flushed(temporary, data)
             temporary.replace(path)
             sync_directory(path.parent)
     finally:
