@@ -68,6 +68,8 @@ def _source(content: bytes, file: str) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise SyntaxError(f"a byte that is not {error.encoding}", (file, line, None, None)) from error
+    except SyntaxError as error:
+        raise SyntaxError(error.msg, (file, 1, None, None)) from error
 
 
 def _content(file: Path) -> bytes:

@@ -45,10 +45,8 @@ class NewName:
 
 def check_name(new: NewName, registry: Registry, *, package: bool) -> None:
     """Raise UserError where a plugin of this name would not run, or would stand in another's way."""
-    module = new.module if package else new.name
-    why = (
-        _misspelled(new.name) or _no_name(new) or _component(new, registry) or _plugin(new) or _module(module)
-    )
+    why = _misspelled(new.name) or _no_name(new) or _component(new, registry)
+    why = why or _module(new.module if package else new.name) or _plugin(new)
     if why:
         raise UserError(why)
 
