@@ -29,7 +29,7 @@ import modal.types
 
 from mabe_core.cloud.packing import Packed
 from mabe_core.cloud.request import CloudRequest
-from mabe_core.cloud.service import Call, CallState, CloudError, ConnectionLostError, Entry
+from mabe_core.cloud.service import Call, CallState, CloudError, ConnectionLostError, Entry, Launch
 
 VOLUME = Path("/vol")
 SOURCES = ("mabe_core", "mabe_plugins", "modal_runner")
@@ -59,8 +59,11 @@ def train(request: str) -> str:
         raise RuntimeError(str(error)) from None  # a class that every client knows
 
 
-def make_app(request: CloudRequest, image: modal.Image) -> tuple[modal.App, Any]:
-    """Return an app with the function that runs this experiment in the image, and that function."""
+def make_app(request: CloudRequest, image: modal.Image, most: int = 1) -> tuple[modal.App, Any]:
+    """Return an app with the function that runs this experiment in the image, and that function.
+
+    most: containers at once, where the function is called for several experiments.
+    """
     cloud = request.cloud
     app = modal.App(cloud.app, tags={"experiment": request.id[-63:]})
     function = app.function(
@@ -72,7 +75,7 @@ def make_app(request: CloudRequest, image: modal.Image) -> tuple[modal.App, Any]
         startup_timeout=STARTUP,
         retries=modal.Retries(max_retries=request.retries, initial_delay=0.0, backoff_coefficient=1.0),
         single_use_containers=True,
-        max_containers=1,
+        max_containers=most,
         include_source=False,
     )(train)
     return app, function
@@ -285,6 +288,24 @@ class ModalAccount:
         if not known:  # Modal's block swallows Ctrl-C
             raise KeyboardInterrupt
 
+    @contextlib.contextmanager
+    def launching(self, packed: Packed, most: int) -> Iterator[Launch]:
+        done = False
+        with _told():
+            with modal.enable_output():
+                image = make_image(packed.request, packed.wheels).build()
+            app, function = make_app(packed.request, image, most)
+
+            def launch(one: Packed, started: Callable[[Call], None]) -> None:
+                # no app: it is not this call's alone, and ends by itself after the last one
+                started(Call(function.spawn(one.request.to_text()).object_id, ""))
+
+            with app.run(detach=True):
+                yield launch
+                done = True
+        if not done:  # Modal's block swallows Ctrl-C
+            raise KeyboardInterrupt
+
     def state(self, call: str, wait: float) -> CallState:
         """Wait for a call. What it raised itself is how it ended; any other error says nothing about it."""
         try:
@@ -337,13 +358,15 @@ def _pack(file: str) -> Packed:
     """Resolve an experiment for `modal run`; a user's mistake ends it with a message."""
     from mabe_core.cloud.packing import pack
     from mabe_core.discovery import load_plugins
-    from mabe_core.errors import MabeError
+    from mabe_core.errors import MabeError, UserError
     from mabe_core.experiment import read_document, resolve
 
     wheels = tempfile.mkdtemp(prefix="mabe-wheels-")
     atexit.register(shutil.rmtree, wheels, ignore_errors=True)
     try:
         document = read_document(file)
+        if document.has_study:
+            raise UserError(f"{file} has a study: `mabe-run {file} --cloud` runs it")
         registry = load_plugins(document.plugin_files)
         return pack(resolve(document, registry), registry, Path(wheels))
     except MabeError as error:

@@ -26,7 +26,9 @@ from mabe_core.training.inputs import TrainingData, prepare
 from mabe_core.training.interruption import StopRequest
 from mabe_core.training.loop import Loop, epoch_order
 from mabe_core.training.parts import build_parts
+from mabe_core.training.precision import FLOAT32
 from mabe_core.training.state import Progress
+from mabe_core.training.step import PlainStep
 
 CPU = torch.device("cpu")
 EXPERIMENT = Path(__file__).parent.parent / "experiments" / "v3_transformer.yaml"
@@ -66,11 +68,10 @@ def engine_speed(experiment: Experiment, data: TrainingData) -> float:
             speeds.append(event.metrics["steps_per_second"])
 
     Loop(
-        parts=parts,
+        step=PlainStep(parts, data, experiment.training.grad_clip, FLOAT32, CPU),
         data=data,
         progress=Progress(0, torch.zeros((), dtype=torch.float64)),
         seed=experiment.seed,
-        grad_clip=experiment.training.grad_clip,
         monitor="macro_f1",
         observe=observe,
         save=lambda line: None,

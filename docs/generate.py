@@ -19,6 +19,7 @@ from typing import Any
 import attrs
 import click
 
+from mabe_core import DataShape
 from mabe_core.cli import group
 from mabe_core.configs.fields import describe
 from mabe_core.discovery import load_plugins
@@ -27,6 +28,8 @@ from mabe_core.experiment.example import example
 from mabe_core.experiment.json_schema import FILE as SCHEMA_FILE
 from mabe_core.experiment.json_schema import schema_text
 from mabe_core.experiment.schema import Checkpoint, Data, Experiment, Training
+from mabe_core.experiment.structure import resolve_component
+from mabe_core.experiment.study import Folds, Sample, StudySection
 from mabe_core.registry import EVENTS, KINDS, Registry
 
 ROOT = Path(__file__).parent.parent
@@ -74,6 +77,19 @@ def components() -> str:
     return table(["kind", "name", "what it is"], rows)
 
 
+def models() -> str:
+    """Return every built-in model with its size at V3's shape of data, and its source."""
+    shape = DataShape(input_dim=28, num_classes=4, class_names=tuple("abcd"), sequence_length=64)
+    found = built_in()
+    rows = []
+    for spec in (offer.spec for offer in found.all() if offer.spec.kind == "model"):
+        model = resolve_component("model", spec.name, {}, found).build(shape)
+        parameters = sum(parameter.numel() for parameter in model.parameters())
+        source = " ".join((spec.config.__doc__ or "").partition("\n")[2].split())
+        rows.append([f"`{spec.name}`", f"{parameters:,}", source])
+    return table(["model", "parameters", "source"], rows)
+
+
 def kinds() -> str:
     """Return every kind with its hook and what it exchanges."""
     rows = [
@@ -111,7 +127,15 @@ def fields(config: type) -> str:
 
 def sections() -> str:
     """Return the fields of each section of an experiment file."""
-    titles = {"top level": Experiment, "data": Data, "training": Training, "checkpoint": Checkpoint}
+    titles = {
+        "top level": Experiment,
+        "data": Data,
+        "training": Training,
+        "checkpoint": Checkpoint,
+        "study": StudySection,
+        "study.folds": Folds,
+        "study.sample": Sample,
+    }
     return "\n".join(f"### {title}\n\n{fields(config)}" for title, config in titles.items())
 
 
@@ -144,6 +168,34 @@ def overhead() -> str:
     return table(titles, rows) + measured(found)
 
 
+def predict_memory() -> str:
+    """Return what predicting holds and how fast it is, measured."""
+    found = json.loads((RESULTS / "predict_memory.json").read_text(encoding="utf-8"))
+    rows = [
+        [
+            f"{one['hours']:g}",
+            f"{one['frames']:,}",
+            f"{one['points_mb']:.0f} MB",
+            f"{one['reader_peak_mb']:.0f} MB",
+            f"{one['predict_peak_mb']:.0f} MB",
+            f"{one['frames_per_second']:,}",
+        ]
+        for one in found["rows"]
+    ]
+    titles = ["hours at 30 frames/s", "frames", "points", "peak of reading alone", "peak in all", "frames/s"]
+    return table(titles, rows) + measured(found)
+
+
+def many_runs() -> str:
+    """Return how long `mabe runs --where` takes among many runs, measured."""
+    found = json.loads((RESULTS / "many_runs.json").read_text(encoding="utf-8"))
+    rows = [
+        [what, f"{took['clock']:.2f}", f"{took['processor']:.2f}"] for what, took in found["seconds"].items()
+    ]
+    titles = [f"`mabe runs --where …` of {found['runs']:,} runs", "seconds", "of the processor"]
+    return table(titles, rows) + measured(found)
+
+
 def measured(found: dict[str, Any], more: str = "") -> str:
     """Return how and on what figures were measured."""
     return f"\n`{found['command']}` on {found['machine']}, torch {found['software']['torch']}{more}.\n"
@@ -152,6 +204,7 @@ def measured(found: dict[str, Any], more: str = "") -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "components": components,
+    "models": models,
     "kinds": kinds,
     "events": events,
     "sections": sections,
@@ -159,6 +212,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "example": shown_example,
     "synthetic-scores": synthetic_scores,
     "overhead": overhead,
+    "predict-memory": predict_memory,
+    "many-runs": many_runs,
 }
 
 

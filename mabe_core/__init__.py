@@ -24,12 +24,14 @@ from mabe_core.exchange import (
     Recording,
     Role,
     ScheduleContext,
+    ScoredFrames,
     Segment,
     SplitContext,
     Splitter,
     View,
 )
 from mabe_core.hookspecs import hookimpl
+from mabe_core.registry import natural
 from mabe_core.run_view import RunView, epoch_scores
 from mabe_core.specs import (
     AugmentationSpec,
@@ -51,6 +53,7 @@ from mabe_core.specs import (
 if TYPE_CHECKING:
     from mabe_core.data.labels import LabelRules, LabelTrack, label_track
     from mabe_core.data.report import ImportReport, import_report
+    from mabe_core.inference.loading import load_model
 
 __version__ = "0.1.0"
 
@@ -93,6 +96,7 @@ __all__ = [
     "RunView",
     "ScheduleContext",
     "SchedulerSpec",
+    "ScoredFrames",
     "Segment",
     "SplitContext",
     "SplitSpec",
@@ -104,15 +108,18 @@ __all__ = [
     "hookimpl",
     "import_report",
     "label_track",
+    "load_model",
+    "natural",
 ]
 
-# where the public names live that need numpy: found when they are first used
+# where the public names live that need numpy or torch: found when they are first used
 _LAZY = {
     "ImportReport": "mabe_core.data.report",
     "LabelRules": "mabe_core.data.labels",
     "LabelTrack": "mabe_core.data.labels",
     "import_report": "mabe_core.data.report",
     "label_track": "mabe_core.data.labels",
+    "load_model": "mabe_core.inference.loading",
 }
 
 if not TYPE_CHECKING:  # a type checker would take every misspelled name for one of these

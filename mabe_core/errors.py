@@ -76,12 +76,17 @@ def nearest(word: str, words: Iterable[str], likeness: float = 0.6) -> str | Non
     return by_folded[found[0]] if found else None
 
 
+# valid words that a message lists; there may be thousands of runs
+MOST = 30
+
+
 def did_you_mean(word: str, words: Sequence[str]) -> str:
     """Return ` Did you mean 'x'?`, or the valid words when none is near."""
     guess = nearest(word, words)
     if guess is not None:
         return f" Did you mean '{guess}'?"
-    return f" Valid: {', '.join(words)}." if words else ""
+    more = f" and {len(words) - MOST:,} more" if len(words) > MOST else ""
+    return f" Valid: {', '.join(words[:MOST])}{more}." if words else ""
 
 
 def raised_at(error: BaseException, module: str, file: Path | None = None) -> str:

@@ -97,6 +97,7 @@ class Recording:
     fps: frames a second.
     groups: what data is split by, such as {"subject": "m3", "lab": "x"}.
     role: the part that the dataset itself gives this recording, where it gives one.
+    pixels_per_cm: how many units of the points a centimetre has, where that is known.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Recording:
     confidence: NDArray[np.float32] | None = None
     groups: Mapping[str, str] = attrs.field(factory=dict)
     role: Role | None = None
+    pixels_per_cm: float | None = None
 
     @property
     def frames(self) -> int:
@@ -210,13 +212,15 @@ Splitter = Callable[[Sequence[Recording], SplitContext], Partition]
 class PoseLayout:
     """What the points of a view are, for features and augmentations; agent first.
 
-    individuals, keypoints: names; dims: 2 or 3; fps: frames a second.
+    individuals, keypoints: names; dims: 2 or 3; fps: frames a second; pixels_per_cm: the recording's, where
+    the dataset says it.
     """
 
     individuals: tuple[str, ...]
     keypoints: tuple[str, ...]
     dims: int
     fps: float
+    pixels_per_cm: float | None = None
 
 
 @attrs.frozen(eq=False)
@@ -288,13 +292,32 @@ class ScheduleContext:
 
 
 @attrs.frozen(eq=False)
+class ScoredFrames:
+    """One stretch of a recording, seen by some individuals (agent first), frame by frame.
+
+    truth: int8 (frames, classes), 1, 0, or -1 for unlabelled. probability: floating (frames, classes).
+    predicted: int8 (frames, classes), 1 or 0, after post-processing.
+    """
+
+    recording: str
+    individuals: tuple[str, ...]
+    fps: float
+    truth: NDArray[np.int8]
+    probability: NDArray[np.floating]
+    predicted: NDArray[np.int8]
+
+
+@attrs.frozen(eq=False)
 class Evaluation:
     """What a metric is computed from, pooled over all labelled frames.
 
     confusion: int64 (classes, classes), rows truth, columns prediction.
     loss: the loss function's mean over batches, each weighted by its labelled frames.
+    stretches: every frame, in final scoring only; None after an epoch, when only counts are kept. A metric
+        that wants them says so in its spec (`needs`), and is then called in final scoring alone.
     """
 
     confusion: NDArray[np.int64]
     loss: float
     class_names: tuple[str, ...]
+    stretches: tuple[ScoredFrames, ...] | None = None

@@ -9,7 +9,7 @@ import ast
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 import attrs
 
@@ -155,10 +155,15 @@ class LossSpec(Spec[C]):
 
 @attrs.frozen(kw_only=True)
 class OptimizerSpec(Spec[C]):
-    """A torch optimizer over named parameters, so that matrices can be treated apart from vectors."""
+    """A torch optimizer over named parameters, so that matrices can be treated apart from vectors.
+
+    elementwise: whether each number's update follows from its own gradient and state alone, as in SGD and
+    Adam; it is then also built over all weights as one tensor, which is faster.
+    """
 
     kind: ClassVar[str] = "optimizer"
     build: Callable[[C, Sequence[tuple[str, nn.Parameter]]], Optimizer]
+    elementwise: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -171,11 +176,19 @@ class SchedulerSpec(Spec[C]):
 
 @attrs.frozen(kw_only=True)
 class MetricSpec(Spec[C]):
-    """Scores by name from an evaluation; `lower_is_better` names those that are errors."""
+    """Scores by name from an evaluation; `lower_is_better` names those that are errors.
+
+    needs: "confusion" is computed after each epoch and in final scoring, "frames" in final scoring only.
+    descriptive: its numbers tell of truth and prediction, and none is better than another.
+    """
 
     kind: ClassVar[str] = "metric"
     build: Callable[[C, ex.DataShape], Callable[[ex.Evaluation], Mapping[str, float]]]
     lower_is_better: frozenset[str] = frozenset()
+    needs: Literal["confusion", "frames"] = attrs.field(
+        default="confusion", validator=attrs.validators.in_(("confusion", "frames"))
+    )
+    descriptive: bool = False
 
 
 @attrs.frozen(kw_only=True)

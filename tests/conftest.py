@@ -74,8 +74,9 @@ def tiny(tmp_path: Path) -> Path:
 def mabe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Outcome]:
-    """Return a function that runs `mabe` in this process, with its runs under tmp_path."""
+    """Return a function that runs `mabe` in this process, with its runs and models under tmp_path."""
     monkeypatch.setenv("MABE_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("MABE_MODELS", str(tmp_path / "models"))
     monkeypatch.delenv("MABE_DATA", raising=False)
 
     def run(*words: object) -> Outcome:
@@ -114,7 +115,8 @@ def install_example(site: Path) -> Path:
 @pytest.fixture
 def start_mabe(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Return a function that starts `mabe` as a process of its own, with its runs under tmp_path."""
-    environment = {**os.environ, "MABE_RUNS": str(tmp_path / "runs")}
+    places = {"MABE_RUNS": str(tmp_path / "runs"), "MABE_MODELS": str(tmp_path / "models")}
+    environment = {**os.environ, **places}
     with contextlib.ExitStack() as processes:
 
         def start(*words: object) -> subprocess.Popen[str]:

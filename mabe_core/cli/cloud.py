@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mabe_core.cloud.claims import Claim, Claims
     from mabe_core.cloud.outcome import Outcome
     from mabe_core.cloud.service import Account, Files
+    from mabe_core.runs.study import Study
 
 # seconds between two lines that say that a run has not begun yet
 WAITING_EVERY = 30.0
@@ -60,13 +61,26 @@ def connect(volume: str, profile: str | None) -> Place:
 
 
 def find(beginning: str, volume: str, profile: str | None) -> tuple[Place, str]:
-    """Reach the account, and return it with the id of the run that begins so."""
-    from mabe_core.cloud.runs import find_cloud_id
+    """Reach the account, and return it with the id of the run that begins so.
+
+    Raises UserError where none or several do, and where a study does, naming its members.
+    """
+    place, found = find_any(beginning, volume, profile)
+    if not isinstance(found, str):
+        from mabe_core.cli.study_cloud import name_a_member
+
+        raise name_a_member(found)
+    return place, found
+
+
+def find_any(beginning: str, volume: str, profile: str | None) -> tuple[Place, str | Study]:
+    """Reach the account, and return it with the study, or the id of the run, that begins so."""
     from mabe_core.runs.identity import check_id_like
+    from mabe_core.studies.on_volume import find_in_cloud
 
     check_id_like(beginning)
     place = connect(volume, profile)
-    return place, find_cloud_id(place.account, volume, beginning)
+    return place, find_in_cloud(place.account, volume, beginning)
 
 
 def follow(place: Place, claim: Claim, *, quiet: bool = False) -> int:

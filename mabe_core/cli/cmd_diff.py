@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import click
 
 from mabe_core.cli import completing, options
@@ -48,7 +49,13 @@ def _side(word: str, runs_dir: Path, load: Callable[[Sequence[Path]], Registry])
     if Path(word).suffix in (".yaml", ".yml") or Path(word).exists():
         document = read_document(word)
         registry = load(document.plugin_files)
-        return side_of(word, resolve(document, registry), registry), registry
+        side = side_of(word, resolve(document, registry), registry)
+        if document.has_study:
+            from mabe_core.studies.expansion import study_file, study_id
+
+            study = study_file(document, registry)
+            side = attrs.evolve(side, id=study_id(study, study.members()))
+        return side, registry
     run = find_run(runs_dir, word)
     document = read_document(run.experiment)
     return side_of_run(run, document), load(document.plugin_files)

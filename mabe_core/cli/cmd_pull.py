@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mabe_core.cli import options
+
+if TYPE_CHECKING:
+    from mabe_core.cli.cloud import Place
 
 
 @click.command("pull")
@@ -41,17 +46,32 @@ def command(
 ) -> None:
     """Bring the run ID and its checkpoints here, each file checked by its SHA-256.
 
-    ID may be the beginning of one. What a broken pull has brought is not brought again. The run is then one
-    like those that were trained here: `mabe runs` lists it, `mabe-run --resume` goes on with it.
+    ID may be the beginning of one, or a study's, which brings all its members. What a broken pull has brought
+    is not brought again. The run is then one like those that were trained here: `mabe runs` lists it,
+    `mabe-run --resume` goes on with it.
     """
+    from mabe_core.cli.cloud import find_any
+
+    place, found = find_any(run_id, volume, profile)
+
+    def bring(member_id: str) -> None:
+        _pull(place, member_id, folder or runs_dir, checkpoints, force=force)
+
+    if isinstance(found, str):
+        bring(found)
+        return
+    from mabe_core.cli.study_cloud import pull_study
+
+    sys.exit(pull_study(place, found, bring, folder or runs_dir))
+
+
+def _pull(place: Place, found: str, runs_dir: Path, checkpoints: tuple[str, ...], *, force: bool) -> None:
     from rich.filesize import decimal
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    from mabe_core.cli.cloud import find
     from mabe_core.cloud.pulling import pull
     from mabe_core.reports.console import console
 
-    place, found = find(run_id, volume, profile)
     screen = console()
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
@@ -62,7 +82,7 @@ def command(
                 bars[name] = progress.add_task(name, total=size)
             progress.update(bars[name], completed=came)
 
-        pulled = pull(place.files(), found, folder or runs_dir, checkpoints, force=force, told=told)
+        pulled = pull(place.files(), found, runs_dir, checkpoints, force=force, told=told)
     screen.print(
         f"{found}: {pulled.files} files, {decimal(pulled.size)}, all checked; in {pulled.run.path}\n"
         f"checkpoints: {', '.join(pulled.checkpoints)}"

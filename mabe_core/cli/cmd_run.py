@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
@@ -14,7 +15,7 @@ from mabe_core.errors import Problem, UserError
 from mabe_core.exchange import DataAccess
 from mabe_core.experiment import Document, Experiment, read_document, resolve, to_text
 from mabe_core.registry import Registry
-from mabe_core.runs.directory import find_run
+from mabe_core.runs.study import Study, find
 
 
 @click.command("run", context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,8 +23,8 @@ from mabe_core.runs.directory import find_run
 @click.option(
     "--resume",
     metavar="ID",
-    shell_complete=completing.run_ids,
-    help="go on with the run of this id, or of this beginning of one",
+    shell_complete=completing.run_and_study_ids,
+    help="go on with the run or study of this id, or of this beginning of one",
 )
 @click.option(
     "--set", "settings", metavar="KEY=VALUE", multiple=True, help="change a value of the experiment"
@@ -34,9 +35,17 @@ from mabe_core.runs.directory import find_run
 @click.option("--fresh", is_flag=True, help="train again from the start; an earlier run is moved aside")
 @click.option("--dry-run", is_flag=True, help="print the complete experiment and its id, and train nothing")
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N, whatever the experiment says")
+@click.option("--jobs", metavar="N", type=click.IntRange(1), help="of a study: run so many members at once")
 @click.option("--cloud", "in_cloud", is_flag=True, help="train on Modal, and keep the run on a volume there")
 @click.option("--detach", is_flag=True, help="in the cloud: return once it is launched")
 @click.option("--gpu", metavar="GPU", help="in the cloud: T4, A10G, L4, L40S, A100, H100, H200, or H100:2")
+@click.option(
+    "--max-containers",
+    "most",
+    metavar="N",
+    type=click.IntRange(1),
+    help="of a study in the cloud: so many members at once  [default: 10]",
+)
 @click.option("--timeout", metavar="TIME", help="in the cloud: the limit of one attempt, such as 6h")
 def command(
     experiment: Path | None,
@@ -48,30 +57,66 @@ def command(
     fresh: bool,
     dry_run: bool,
     device: str | None,
+    jobs: int | None,
     in_cloud: bool,
     detach: bool,
     gpu: str | None,
+    most: int | None,
     timeout: str | None,
 ) -> None:
-    """Train the EXPERIMENT, a YAML file: what is missing of it, from its last checkpoint on."""
-    if not in_cloud and (detach or gpu or timeout):
-        raise click.UsageError("--detach, --gpu and --timeout go with --cloud")
+    """Train the EXPERIMENT, a YAML file: what is missing of it, from its last checkpoint on.
+
+    Of a file with a `study`, train all experiments that it stands for.
+    """
+    if not in_cloud and (detach or gpu or timeout or most):
+        raise click.UsageError("--detach, --gpu, --max-containers and --timeout go with --cloud")
     if in_cloud and resume is not None:
         raise click.UsageError(
             "--resume goes on with a run that is here; with --cloud, name the EXPERIMENT file"
         )
     if settings and resume is not None:
         raise click.UsageError("--resume goes on with the same experiment, so --set cannot change it")
-    run_id = find_run(runs_dir, resume).id if resume is not None else None
-    file = runs_dir / run_id / "experiment.yaml" if run_id is not None else experiment
-    if file is None or (run_id is not None and experiment is not None):
+    if (experiment is None) == (resume is None):
         raise click.UsageError("name an EXPERIMENT file, or --resume an ID")
+    resumed = find(runs_dir, resume) if resume is not None else None
+    run_id = resumed.id if resumed is not None else None
     given = {"device": device, "cloud.gpu": gpu, "cloud.timeout": timeout}
     overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
-    document = read_document(file, (*settings, *overrides))
+    file = runs_dir / run_id / "experiment.yaml" if run_id is not None else experiment
+    assert file is not None, "one of the two is given"
+
+    def read(words: Sequence[str]) -> Document:
+        if isinstance(resumed, Study):
+            from mabe_core.studies.keeping import document_of
+
+            return document_of(resumed, runs_dir / resumed.id, words)
+        return read_document(file, words)
+
+    document = read((*settings, *overrides))
     volume = os.environ.get("MABE_VOLUME")
     if in_cloud and volume and document.written(("cloud", "volume")) is None:
-        document = read_document(file, (*settings, *overrides, f"cloud.volume={volume}"))
+        document = read((*settings, *overrides, f"cloud.volume={volume}"))
+    if document.has_study:
+        from mabe_core.cli.study_run import MOST_CONTAINERS, StudyOptions, run_study
+
+        if in_cloud and jobs is not None:
+            raise click.UsageError("--jobs is for this machine; with --cloud, say --max-containers")
+        study_options = StudyOptions(
+            runs_dir=runs_dir,
+            access=options.data_access(data_dir),
+            plugin_files=plugin_files,
+            settings=settings,
+            jobs=jobs or 1,
+            fresh=fresh,
+            dry_run=dry_run,
+            in_cloud=in_cloud,
+            detach=detach,
+            most=most or MOST_CONTAINERS,
+            resumed=run_id,
+        )
+        sys.exit(run_study(document, study_options))
+    if jobs is not None or most is not None:
+        raise click.UsageError(f"--jobs and --max-containers go with a study, and {file} has none")
     registry = options.registry((*document.plugin_files, *plugin_files))
     asked = resolve(document, registry)
     options.warn_deprecated(asked)

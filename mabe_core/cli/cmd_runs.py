@@ -1,100 +1,204 @@
-"""`mabe runs`: the experiments that were run, here or in the cloud."""
+"""`mabe runs`: the experiments that were run, here or in the cloud, filtered and sorted."""
 
 from __future__ import annotations
 
-import json
+import datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import click
 
-from mabe_core.cli import options
+from mabe_core.cli import completing, options
 from mabe_core.cli.cloud import age, connect
 
 if TYPE_CHECKING:
-    from mabe_core.runs.directory import RunDirectory
-    from mabe_core.runs.record import Record
+    from mabe_core.runs.listing import Row
+
+COLUMNS = ("id", "state", "epoch", "best", "gpu", "age")
+
+
+def _several(_: click.Context, __: click.Parameter, words: Any) -> tuple[str, ...]:
+    """Take `a,b` for `a` and `b`."""
+    words = (words,) if isinstance(words, str) else words or ()
+    return tuple(part.strip() for word in words for part in word.split(",") if part.strip())
 
 
 @click.command("runs")
+@click.option(
+    "--where",
+    metavar="CONDITION",
+    shell_complete=completing.keys,
+    help="only those of which it is so: 'model=transformer and macro_f1>0.6'",
+)
+@click.option(
+    "--sort",
+    metavar="KEY",
+    multiple=True,
+    callback=_several,
+    shell_complete=completing.keys,
+    help="sort by this; -KEY has the largest first; several: the first counts most",
+)
+@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="at most so many")
+@click.option("--columns", metavar="KEY,KEY", callback=_several, help="show these instead")
+@click.option("--studies", is_flag=True, help="list the studies instead: members, how many are finished")
 @click.option("--cloud", "in_cloud", is_flag=True, help="those in the cloud, running or on the volume")
 @options.runs_dir
 @options.volume
 @options.profile
 @options.as_json
-def command(in_cloud: bool, runs_dir: Path, volume: str, profile: str | None, as_json: bool) -> None:
-    """List the experiments that were run: id, state, epoch, best score, age; in the cloud the GPU too."""
-    rows = _in_cloud(volume, profile) if in_cloud else _here(runs_dir)
-    if as_json:
-        click.echo(json.dumps(rows, indent=1))
+@options.as_csv
+def command(
+    where: str | None,
+    sort: tuple[str, ...],
+    limit: int | None,
+    columns: tuple[str, ...],
+    studies: bool,
+    in_cloud: bool,
+    runs_dir: Path,
+    volume: str,
+    profile: str | None,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """List the experiments that were run: id, state, epoch, best score, age; in the cloud the GPU too.
+
+    KEY is one of id, name, state, epoch, started, updated, age, dataset, model; a score, such as macro_f1; or
+    any dotted key of the experiment, such as optimizer.learning_rate. CONDITION compares keys with values by
+    = != < <= > >= and ~ (contains), joined by and, or, not and parentheses.
+    """
+    if studies:
+        if where or sort or limit or columns or in_cloud:
+            raise click.UsageError("--studies goes with --runs-dir, --json and --csv only")
+        _list_studies(runs_dir, as_json=as_json, as_csv=as_csv)
         return
-    if not rows:
+    from mabe_core.runs.listing import needs_more, nothing_fits, select
+    from mabe_core.runs.query import parse
+
+    query = parse(where) if where is not None else None
+    keys = list(dict.fromkeys(each.key for each in query.comparisons())) if query else []
+    asked = [*keys, *(key.removeprefix("-") for key in sort), *columns]
+    whole = as_json or needs_more(asked)
+    rows = _in_cloud(volume, profile, whole=whole) if in_cloud else _here(runs_dir, whole=whole)
+    selected = select(rows, query, sort, columns)
+    shown = selected[:limit]
+    if as_json and not columns:
+        options.say_json([_as_json(row) for row in shown])
+        return
+    titles = columns or tuple(dict.fromkeys([*COLUMNS, *asked]))
+    if as_json:
+        options.say_json([{key: _exact(row, key) for key in columns} for row in shown])
+    elif as_csv:
+        options.say_csv(titles, [[_exact(row, key) for key in titles] for row in shown])
+    elif not rows:
         place = f"on volume {volume}" if in_cloud else f"in {runs_dir}"
         click.echo(f"no runs {place}; `mabe-run EXPERIMENT{' --cloud' if in_cloud else ''}` makes one")
-        return
-    from rich.table import Table
+    elif not selected:
+        assert query is not None, "only a condition leaves runs out"
+        click.echo(f"0 of {len(rows):,} runs fit {where}.{nothing_fits(rows, query)}")
+    else:
+        _print(titles, shown, len(selected), len(rows))
+        if not in_cloud and query is None:
+            _tell_studies(runs_dir)
 
+
+def _print(titles: Sequence[str], rows: Sequence[Row], selected: int, total: int) -> None:
     from mabe_core.reports.console import console
+    from mabe_core.reports.rows import print_rows
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("id", "state", "epoch", "best", *(["gpu"] if in_cloud else []), "age"):
-        table.add_column(title, no_wrap=title == "id")
-    for row in rows:
-        known = row.get("epoch") is not None
-        best = "" if row.get("best") is None else f"{row['monitor']} {row['best']:.4f}"
-        cells = [row["id"], row["state"], f"{row['epoch']}/{row['epochs']}" if known else "", best]
-        cells += [row["gpu"] or ""] if in_cloud else []
-        table.add_row(*cells, age(row["updated"]) if row.get("updated") else "")
-    console().print(table)
+    screen = console()
+    print_rows(screen, titles, [[_shown(row, key) for key in titles] for row in rows], right=("epoch",))
+    if len(rows) < selected < total:
+        screen.print(f"{len(rows):,} of {selected:,} that fit, of {total:,} runs", style="dim")
+    elif len(rows) < total:
+        screen.print(f"{len(rows):,} of {total:,} runs", style="dim")
 
 
-def _here(runs_dir: Path) -> list[dict[str, Any]]:
-    from mabe_core.runs.directory import all_runs
+def _here(runs_dir: Path, *, whole: bool) -> list[Row]:
+    from mabe_core.runs.listing import local_rows
 
-    return [row for run in all_runs(runs_dir) if (row := _local_row(run))]
-
-
-def _local_row(run: RunDirectory) -> dict[str, Any] | None:
-    from mabe_core.runs.record import DamagedRunError, read_record
-
-    try:
-        record = read_record(run)
-    except DamagedRunError as error:
-        return {"id": run.id, "state": "damaged", "failure": str(error)}
-    if record is None:
-        return None
-    # a record that says `running` and that no process holds was killed
-    state = record.state if record.state != "running" or run.is_held() else "interrupted"
-    return _row(record, state)
+    return local_rows(runs_dir, whole=whole)
 
 
-def _in_cloud(volume: str, profile: str | None) -> list[dict[str, Any]]:
-    from mabe_core.cloud.runs import cloud_runs
+def _in_cloud(volume: str, profile: str | None, *, whole: bool) -> list[Row]:
+    from mabe_core.cloud.runs import cloud_runs, read_cloud_experiments
+    from mabe_core.runs.listing import Row, settings_of, told_of
 
+    account = connect(volume, profile).account
+    runs = cloud_runs(account, volume)
+    files = account.files(volume) if whole else None
+    kept = [run.id for run in runs if run.record is not None]
+    experiments = read_cloud_experiments(files, kept) if files else {}
     rows = []
-    for run in cloud_runs(connect(volume, profile).account, volume):
-        row: dict[str, Any] = {"id": run.id, "state": run.state, "failure": run.failure}
-        if run.record is not None:
-            row = _row(run.record, run.state)
-        device = run.record.auto.get("device_name") if run.record else None
-        row["gpu"] = device or (run.claim.gpu if run.claim else None)
-        row.setdefault("updated", run.claim.launched if run.claim else None)
-        rows.append(row)
+    for run in runs:
+        record = run.record
+        told: dict[str, Any] = {"id": run.id, "name": run.id.rpartition("-")[0], "failure": run.failure}
+        device = record.auto.get("device_name") if record else None
+        told["gpu"] = device or (run.claim.gpu if run.claim else None)
+        told["updated"] = run.claim.launched if run.claim else None
+        scores: dict[str, float] = {}
+        if record is not None:
+            told |= told_of(record)
+            best = {} if record.best is None else {record.monitor: record.best}
+            scores = record.held_out or best
+        scored = ("held out" if record and record.held_out else "best epoch") if scores else ""
+        rows.append(Row({**told, "state": run.state}, scores, scored, settings_of(experiments.get(run.id))))
     return rows
 
 
-def _row(record: Record, state: str) -> dict[str, Any]:
-    return {
-        "id": record.id,
-        "state": state,
-        "epoch": record.epoch,
-        "epochs": record.epochs,
-        "step": record.step,
-        "monitor": record.monitor,
-        "best": record.best,
-        "notice": record.notice,
-        "started": record.started,
-        "updated": record.updated,
-        "attempts": record.attempts,
-        "failure": record.failure,
-    }
+def _shown(row: Row, key: str) -> str:
+    told = row.told
+    if key == "epoch":
+        return f"{told['epoch']}/{told['epochs']}" if told.get("epochs") is not None else ""
+    if key == "best":
+        return "" if told.get("best") is None else f"{told['monitor']} {told['best']:.4f}"
+    if key == "age":
+        return age(told["updated"]) if told.get("updated") else ""
+    value = row.cell(key)
+    if isinstance(value, datetime.datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M")
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, float):
+        return f"{value:.4f}" if key in row.scores or key.startswith("scores.") else f"{value:g}"
+    return "" if value is None else " ".join(str(value).split())
+
+
+def _exact(row: Row, key: str) -> Any:
+    if key in row.told:
+        return row.told[key]  # times as they are written in the record
+    return row.cell(key)
+
+
+def _as_json(row: Row) -> dict[str, Any]:
+    settings = {key: row.cell(key) for key in ("dataset", "model")}
+    return {**row.told, **settings, "scores": dict(row.scores), "scored": row.scored}
+
+
+def _list_studies(runs_dir: Path, *, as_json: bool, as_csv: bool) -> None:
+    from mabe_core.reports.console import console
+    from mabe_core.reports.rows import print_rows
+    from mabe_core.runs.studies import summaries
+
+    found = summaries(runs_dir)
+    rows = [attrs.asdict(each) for each in found]
+    if as_json:
+        options.say_json(rows)
+    elif as_csv:
+        titles = ("id", "members", "finished", "running", "failed", "axes")
+        options.say_csv(titles, [[row[key] for key in titles] for row in rows])
+    elif not rows:
+        click.echo(f"no studies in {runs_dir}; an experiment file with `study:` makes one")
+    else:
+        titles = ("id", "members", "finished", "running", "failed", "differ by")
+        cells = [[row["id"], *(str(row[key]) for key in titles[1:5]), ", ".join(row["axes"])] for row in rows]
+        print_rows(console(), titles, cells, right=titles[1:5])
+
+
+def _tell_studies(runs_dir: Path) -> None:
+    from mabe_core.runs.studies import study_ids
+
+    count = len(study_ids(runs_dir))
+    if count:
+        click.echo(f"and {count} stud{'y' if count == 1 else 'ies'}: mabe runs --studies")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from mabe_core.cli import options
+
+if TYPE_CHECKING:
+    from mabe_core.cli.cloud import Place
 
 
 @click.command("stop")
@@ -14,13 +18,23 @@ from mabe_core.cli import options
 @options.volume
 @options.profile
 def command(run_id: str, volume: str, profile: str | None) -> None:
-    """Stop the run ID in the cloud, after it has saved; ID may be the beginning of one."""
-    from mabe_core.cli.cloud import find
+    """Stop the run ID in the cloud, after it has saved; ID may be the beginning of one, or a study's."""
+    from mabe_core.cli.cloud import find_any
+
+    place, found = find_any(run_id, volume, profile)
+    if isinstance(found, str):
+        _stop(place, found)
+    else:
+        from mabe_core.cli.study_cloud import stop_study
+
+        stop_study(place, found, lambda member_id: _stop(place, member_id))
+
+
+def _stop(place: Place, found: str) -> None:
     from mabe_core.cloud.claims import LAUNCH_PATIENCE
     from mabe_core.cloud.stopping import stop
     from mabe_core.cloud.watching import outcome_of
 
-    place, found = find(run_id, volume, profile)
     claims = place.claims()
     claim = claims.current(found)
     if claim is not None and claim.started is None and time.time() - claim.renewed < LAUNCH_PATIENCE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,46 @@ def run_ids(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[
     from mabe_core.runs.directory import all_runs
 
     return _beginning(begun, {run.id: "" for run in all_runs(ctx.params.get("runs_dir") or Path("runs"))})
+
+
+@_quietly
+def models(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Offer the models of the registry here; once a name is whole, its aliases and versions."""
+    from mabe_core.models.finding import default_models_dir
+    from mabe_core.models.folder import ModelFolder
+
+    folder = ModelFolder(ctx.params.get("models_dir") or default_models_dir())
+    name, at, _ = begun.partition("@")
+    if not at:
+        return _beginning(begun, dict.fromkeys(folder.names(), ""))
+    names = folder.read(name)
+    said = {f"{name}@{alias}": f"version {number}" for alias, number in sorted(names.aliases.items())}
+    return _beginning(begun, said | {f"{name}@{each.number}": each.run for each in names.versions})
+
+
+def models_and_runs(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Offer models, runs, and folders where neither begins so."""
+    found = [*models(ctx, parameter, begun), *run_ids(ctx, parameter, begun)]
+    return found or [CompletionItem(begun, type="dir")]
+
+
+@_quietly
+def keys(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Offer what runs can be filtered and sorted by, after what is typed of a condition already."""
+    from mabe_core.runs.listing import known_keys, local_rows
+
+    word = re.split(r"[\s(,-]", begun)[-1]
+    before = begun[: len(begun) - len(word)]
+    known = known_keys(local_rows(ctx.params.get("runs_dir") or Path("runs"), whole=True))
+    return [CompletionItem(before + key) for key, types in known.items() if types and key.startswith(word)]
+
+
+@_quietly
+def run_and_study_ids(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Offer the ids of runs and studies."""
+    from mabe_core.runs.directory import all_ids
+
+    return _beginning(begun, dict.fromkeys(all_ids(ctx.params.get("runs_dir") or Path("runs")), ""))
 
 
 def run_ids_and_files(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -52,6 +54,15 @@ runs_dir: Decorator = click.option(
     show_default=True,
     help="where runs are kept",
 )
+models_dir: Decorator = click.option(
+    "--models-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("models"),
+    envvar="MABE_MODELS",
+    show_envvar=True,
+    show_default=True,
+    help="where named models are kept",
+)
 data_dir: Decorator = click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -87,7 +98,29 @@ volume: Decorator = click.option(
 profile: Decorator = click.option(
     "--profile", metavar="NAME", help="the profile of ~/.modal.toml; by default the active one"
 )
+device: Decorator = click.option(
+    "--device", metavar="DEVICE", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N"
+)
+
+
+def _pairs(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> dict[str, str]:
+    pairs = [word.partition("=") for word in words]
+    for word, (one, _equals, other) in zip(words, pairs, strict=True):
+        if not one or not other:
+            raise click.BadParameter(f"two names with = between them, such as snout=nose, not {word!r}")
+    return {one.strip(): other.strip() for one, _, other in pairs}
+
+
+names: Decorator = click.option(
+    "--map",
+    "names",
+    metavar="NAME=NAME",
+    multiple=True,
+    callback=_pairs,
+    help="what the file and the model call the same keypoint or individual; may be given several times",
+)
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="print JSON")
+as_csv: Decorator = click.option("--csv", "as_csv", is_flag=True, help="print CSV, with exact values")
 
 
 def data_access(folder: Path | None) -> DataAccess:
@@ -129,6 +162,14 @@ def warn_deprecated(experiment: Experiment) -> None:
         warn(f"{KINDS[spec.kind].label} {spec.name!r} is deprecated: {spec.deprecated}")
 
 
+def other_experiment(file: Path, plugin_files: Sequence[Path]) -> Experiment:
+    """Return the experiment of a file, whose data is used for another one's model."""
+    from mabe_core.experiment import read_document, resolve
+
+    document = read_document(file)
+    return resolve(document, registry((*document.plugin_files, *plugin_files)))
+
+
 def table(rows: Sequence[Mapping[str, str]], *, whole: Collection[str] = ()) -> None:
     """Print rows under their keys as titles; a column that is empty in all of them is left out.
 
@@ -159,6 +200,31 @@ def block(screen: Console, head: str, aside: str, lines: Iterable[tuple[str, str
             screen.print(Padding(Text(said, style=style), (0, 0, 0, 4)))
 
 
+def json_text(value: Any) -> str:
+    """Return JSON, with an end of line."""
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
 def say_json(value: Any) -> None:
     """Print JSON."""
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
+    click.echo(json_text(value), nl=False)
+
+
+def csv_text(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Return CSV with its titles; numbers as they read back alike, lists joined by `;`, nothing for None."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(titles)
+    writer.writerows([_csv_cell(value) for value in row] for row in rows)
+    return text.getvalue()
+
+
+def say_csv(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print CSV."""
+    click.echo(csv_text(titles, rows), nl=False)
+
+
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ";".join(map(str, value)) if isinstance(value, list | tuple) else value

@@ -18,6 +18,7 @@ FILE = "manifest.json"
 # all that is brought from a volume, whatever else lies there
 _KNOWN = re.compile(
     r"experiment\.yaml|record\.json|metrics\.jsonl|log\.txt|cloud\.json|best\.json|last\.json"
+    r"|scores\.json|scores\.safetensors"
     r"|plugins/(?!\.)[^/\\:\x00-\x1f]{1,250}\.py"
     r"|tensorboard/events\.out\.tfevents\.\d{10}\.\w[\w.-]{0,199}|mlflow\.json"
     r"|checkpoints/step-\d{8,12}/(model\.safetensors|training\.safetensors|state\.json)"
@@ -59,11 +60,12 @@ def same_content(path: Path, expected: FileHash) -> bool:
 
 
 def write_manifest(run: RunDirectory) -> None:
-    """Write what a run directory holds now; the hashes of tensors are those that the checkpoints name."""
+    """Write what a run directory holds now; the hashes of checkpoints' tensors are those that they name."""
     found = {}
     for path in sorted(run.path.rglob("*")):
         name = path.relative_to(run.path).as_posix()
-        if belongs(name) and not name.endswith(".safetensors") and path.is_file():
+        tensors = name.startswith("checkpoints/") and name.endswith(".safetensors")
+        if belongs(name) and not tensors and path.is_file():
             found[name] = file_hash(path)
     for checkpoint in checkpoint_names(run.checkpoints):
         folder = run.checkpoints / checkpoint

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 from urllib.request import url2pathname
@@ -85,6 +86,24 @@ def pack(experiment: Experiment, registry: Registry, wheel_folder: Path, *, fres
     return Packed(request, wheels)
 
 
+def together(run_id: str, packed: Sequence[Packed]) -> Packed:
+    """Return what an image holds in which each of these can run; run_id: what the launch is called."""
+    requests = [each.request for each in packed]
+
+    def union(of: Callable[[CloudRequest], Iterable[str]]) -> tuple[str, ...]:
+        return tuple(sorted({name for request in requests for name in of(request)}))
+
+    request = attrs.evolve(
+        requests[0],
+        id=run_id,
+        packages=union(lambda each: each.packages),
+        plugin_packages=union(lambda each: each.plugin_packages),
+        wheels=union(lambda each: each.wheels),
+    )
+    wheels = {wheel.name: wheel for each in packed for wheel in each.wheels}
+    return Packed(request, tuple(wheels[name] for name in sorted(wheels)))
+
+
 def _asked(origins: Iterable[Origin]) -> list[str]:
     """Return the distributions of plugins, and our own, with the extras that the plugins need."""
     with_extras = {f"{each.distribution}[{','.join(each.extras)}]" for each in origins if each.distribution}
@@ -151,6 +170,7 @@ def _local_source(distribution: str) -> Path | None:
     return source
 
 
+@functools.cache  # a study packs many experiments with the same plugins into one folder
 def _wheel(distribution: str, source: Path, folder: Path) -> Path:
     """Return a wheel of a distribution; the same source gives the same bytes, so that images are reused."""
     if source.suffix == ".whl":

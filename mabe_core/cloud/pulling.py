@@ -26,7 +26,17 @@ STAGING = ".pulling"
 # a run that goes on changes while it is read: so often it is looked at again, after so many seconds
 TRIES, PAUSE = 4, 1.5
 # put in place first to last: whatever is cut off, the record comes after what it tells of
-_ORDER = ("plugins/", "experiment.yaml", "checkpoints/", "metrics.jsonl", "log.txt", "best.json", "last.json")
+_ORDER = (
+    "plugins/",
+    "experiment.yaml",
+    "checkpoints/",
+    "metrics.jsonl",
+    "log.txt",
+    "best.json",
+    "last.json",
+    "scores.safetensors",
+    "scores.json",
+)
 
 # the file that is brought, its bytes so far, and in all
 Told = Callable[[str, int, int], None]

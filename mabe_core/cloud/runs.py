@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from mabe_core.runs.record import DamagedRunError, Record, parse_record
 # records are read this many at a time
 TOGETHER = 16
 # what is needed to show a run's results
-SMALL_FILES = ("record.json", "metrics.jsonl", "best.json", "last.json")
+SMALL_FILES = ("record.json", "metrics.jsonl", "best.json", "last.json", "scores.json")
 
 
 @attrs.frozen(kw_only=True)
@@ -38,12 +39,13 @@ class CloudRun:
     failure: str = ""
 
 
-def cloud_runs(account: Account, volume: str) -> list[CloudRun]:
-    """Return all runs, sorted by id."""
+def cloud_runs(account: Account, volume: str, ids: Sequence[str] | None = None) -> list[CloudRun]:
+    """Return all runs, sorted by id, or those of these ids, in their order."""
     claims = Claims(account.store(volume))
     claimed = claims.all()
     files = account.files(volume)
-    ids = sorted({*(volume_ids(files) if files else ()), *claimed})
+    if ids is None:
+        ids = sorted({*(volume_ids(files) if files else ()), *claimed})
     with ThreadPoolExecutor(TOGETHER) as pool:
         return list(pool.map(lambda run_id: _look(account, claims, files, run_id, claimed.get(run_id)), ids))
 
@@ -71,6 +73,13 @@ def read_cloud_record(files: Files, run_id: str) -> Record | None:
     """Return the record that the volume has of a run; None where there is none."""
     content = files.read(f"runs/{run_id}/record.json")
     return None if content is None else parse_record(RunDirectory(Path("/vol/runs", run_id)), content)
+
+
+def read_cloud_experiments(files: Files, ids: Sequence[str]) -> dict[str, bytes | None]:
+    """Return the experiment.yaml that the volume has of each run."""
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        read = pool.map(lambda run_id: files.read(f"runs/{run_id}/experiment.yaml"), ids)
+        return dict(zip(ids, read, strict=True))
 
 
 def fetch_small(files: Files, run_id: str, folder: Path) -> RunDirectory:

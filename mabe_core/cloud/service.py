@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Literal, Protocol
 
@@ -47,6 +48,10 @@ class CallState:
     result: str = ""
 
 
+# launches what is packed, and tells the call as soon as there is one
+Launch = Callable[[Packed, Callable[[Call], None]], None]
+
+
 class Store(Protocol):
     """A small store of texts by key, shared by all machines of an account."""
 
@@ -80,7 +85,10 @@ class Files(Protocol):
         ...
 
     def upload(self, files: Sequence[tuple[Path | bytes, str]], *, replace: bool) -> None:
-        """Put files or contents at paths of the volume, all of them or none."""
+        """Put files or contents at paths of the volume, all of them or none.
+
+        Raises FileExistsError where one of the paths is taken, unless `replace`.
+        """
         ...
 
 
@@ -99,6 +107,13 @@ class Account(Protocol):
         """Build the image where needed and start the run, which goes on when this process ends.
 
         started: told the call as soon as there is one.
+        """
+        ...
+
+    def launching(self, packed: Packed, most: int) -> AbstractContextManager[Launch]:
+        """Build the image where needed, and give what starts runs in it, at most so many at once.
+
+        packed: whose image and limits are those of all runs. Those beyond the limit wait in the cloud.
         """
         ...
 

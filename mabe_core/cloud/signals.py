@@ -45,8 +45,8 @@ class Progress:
     def to_text(self) -> str:
         """Return all that is kept, as JSON."""
         kept = sorted([*self._first, *self._last], key=operator.itemgetter(0))
-        events = [[number, *_plain(event)] for number, event in kept]
-        stepped = None if self._stepped is None else _plain(self._stepped)
+        events = [[number, *to_plain(event)] for number, event in kept]
+        stepped = None if self._stepped is None else to_plain(self._stepped)
         return json.dumps(
             {"token": self._token, "attempt": self._attempt, "events": events, "stepped": stepped}
         )
@@ -74,18 +74,19 @@ class Follower:
             place = (told["attempt"], number)
             if place > self._seen:
                 self._seen = place
-                yield from _event(name, values)
+                yield from from_plain(name, values)
         stepped = told["stepped"]
         if stepped is not None and stepped != self._stepped:
             self._stepped = stepped
-            yield from _event(*stepped)
+            yield from from_plain(*stepped)
 
 
-def _plain(event: Event) -> tuple[str, dict[str, Any]]:
+def to_plain(event: Event) -> tuple[str, dict[str, Any]]:
+    """Return an event as its name and plain values."""
     return type(event).__name__, attrs.asdict(event)
 
 
-def _event(name: str, values: dict[str, Any]) -> Iterator[Event]:
+def from_plain(name: str, values: dict[str, Any]) -> Iterator[Event]:
     """Yield the event, unless another version of this program sent one that this one does not know."""
     cls = _CLASSES.get(name)
     if cls is not None and set(values) == {field.name for field in attrs.fields(cls)}:

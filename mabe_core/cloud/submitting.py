@@ -13,11 +13,8 @@ import attrs
 from mabe_core.cloud.claims import LAUNCH_PATIENCE, RENEW_EVERY, Claim, Claims
 from mabe_core.cloud.packing import Packed
 from mabe_core.cloud.runs import read_cloud_record
-from mabe_core.cloud.service import Account, Call, CloudError, ConnectionLostError
+from mabe_core.cloud.service import Account, Call, CloudError, ConnectionLostError, Launch
 from mabe_core.errors import UserError
-
-# launches what is packed, and tells the call as soon as there is one
-Launch = Callable[[Packed, Callable[[Call], None]], None]
 
 
 @attrs.frozen

@@ -100,6 +100,8 @@ def words(annotation: Any) -> str:
     """Say in plain words what an annotation expects."""
     if annotation in _WORDS:
         return _WORDS[annotation][0]
+    if annotation is Any:
+        return "anything"
     alternatives = members(annotation)
     if len(alternatives) > 1:
         return _or(words(each) for each in sorted(alternatives, key=lambda each: each is types.NoneType))
@@ -124,6 +126,11 @@ def words(annotation: Any) -> str:
 def _many(annotation: Any) -> str:
     if annotation in _WORDS:
         return _WORDS[annotation][1]
+    if annotation is Any:
+        return "any values"
+    items = item_types(annotation)
+    if items is not None and items[-1] is ...:
+        return f"lists of {_many(items[0])}"
     kind = kind_of(annotation)
     return f"{KINDS[kind].label}s" if kind is not None else f"items, each {words(annotation)}"
 

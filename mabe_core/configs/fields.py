@@ -12,6 +12,9 @@ from mabe_core.configs.annotations import attributes, configs_in, kind_of, membe
 from mabe_core.configs.limits import Limit, limits
 from mabe_core.specs import Component
 
+# what `identity` in a field's metadata says where the field came later than experiments that have no such key
+UNLESS_DEFAULT = "unless default"
+
 
 @attrs.frozen
 class Field:
@@ -45,7 +48,7 @@ def describe(config: type) -> tuple[Field, ...]:
             attribute.metadata.get("help", ""),
             default_of(attribute),
             tuple(limits(attribute.validator)),
-            attribute.metadata.get("identity", True),
+            bool(attribute.metadata.get("identity", True)),
         )
         for attribute in attributes(config)
     )
@@ -89,17 +92,17 @@ def complete(config: type, entries: Mapping[str, Any]) -> dict[str, Any]:
     return filled
 
 
-def plain(value: Any, *, keep: Callable[[attrs.Attribute[Any]], bool] = lambda _: True) -> Any:
+def plain(value: Any, *, keep: Callable[[attrs.Attribute[Any], Any], bool] = lambda _, __: True) -> Any:
     """Return a value as maps, lists and scalars; a component as its name and its config's entries.
 
-    keep: which fields of a config are wanted.
+    keep: which fields of a config are wanted, by field and value.
     """
     if isinstance(value, Component):
         settings = value.settings if value.spec is None else value.config
         return {"name": value.name, **plain(settings, keep=keep)}
     if attrs.has(type(value)):
-        wanted = [attribute for attribute in attrs.fields(type(value)) if attribute.init and keep(attribute)]
-        return {each.name: plain(getattr(value, each.name), keep=keep) for each in wanted}
+        entries = ((each, getattr(value, each.name)) for each in attrs.fields(type(value)) if each.init)
+        return {each.name: plain(entry, keep=keep) for each, entry in entries if keep(each, entry)}
     if isinstance(value, Mapping):
         return {key: plain(inner, keep=keep) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -59,3 +59,17 @@ def tiling(frames: int, shape: WindowShape) -> tuple[NDArray[np.int64], NDArray[
         np.array(starts, dtype=np.int64),
         np.array(counts, dtype=bool).reshape(len(starts), shape.length),
     )
+
+
+def overlapping(frames: int, shape: WindowShape, stride: int) -> NDArray[np.int64]:
+    """Return the starts of windows that cover a stretch, in order; int64 (windows,).
+
+    With a gap, each phase of the gap is covered by itself. A window starts `stride` of its places after the
+    one before; the last of a phase is moved back to fit. A phase shorter than a window has one that runs past
+    the stretch.
+    """
+    starts = []
+    for phase in range(min(shape.gap, frames)):
+        last = max((frames - 1 - phase) // shape.gap + 1 - shape.length, 0)
+        starts.append(phase + shape.gap * np.append(np.arange(0, last, stride), last))
+    return np.sort(np.concatenate(starts)).astype(np.int64)

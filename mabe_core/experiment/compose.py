@@ -123,15 +123,27 @@ def with_overrides(root: Node, overrides: Sequence[str]) -> Node:
 def _with_override(root: Node, override: str) -> Node:
     location = Location(f"--set {override}")
     path, equals, text = override.partition("=")
-    steps = re.sub(r"\[(\d+)\]", r".\1", path.strip()).split(".")
-    if not equals or not all(steps):
+    if not equals or not all(steps_of(path)):
         raise UserError(Problem("expects KEY=VALUE, such as `training.epochs=3`.", location))
-    if steps[0] == "extends":
+    if steps_of(path)[0] == "extends":
         raise UserError(Problem("`extends` is a matter of the file itself.", location))
-    value = read_value(text, location)
+    return with_value(root, path, attrs.evolve(read_value(text, location), key=location))
+
+
+def steps_of(key: str) -> list[str]:
+    """Return the steps of a dotted key: `data.features[0].mode` is `data`, `features`, `0`, `mode`."""
+    return re.sub(r"\[(\d+)\]", r".\1", key.strip()).split(".")
+
+
+def with_value(root: Node, key: str, value: Node) -> Node:
+    """Return the experiment with a dotted key set, as `--set` sets it.
+
+    Raises UserError at the value's location where the key leads through a list that has no such item.
+    """
+    steps = steps_of(key)
     if len(steps) + value.depth() > MAX_DEPTH:
-        raise UserError(Problem(f"lists and maps are nested more than {MAX_DEPTH} deep.", location))
-    return _set(root, steps, attrs.evolve(value, key=location), location, top=True)
+        raise UserError(Problem(f"lists and maps are nested more than {MAX_DEPTH} deep.", value.location))
+    return _set(root, steps, value, value.location, top=True)
 
 
 def _set(node: Node | None, steps: list[str], value: Node, location: Location, *, top: bool = False) -> Node:

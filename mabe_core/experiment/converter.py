@@ -45,6 +45,7 @@ def strict_converter(registry: Registry) -> Converter:
     converter = Converter(detailed_validation=True, forbid_extra_keys=True)
     for scalar in SCALARS:
         converter.register_structure_hook(scalar, _scalar)
+    converter.register_structure_hook_func(lambda annotation: annotation is Any, lambda value, _: value)
     factories: list[tuple[Callable[[Any], bool], Callable[[Any, Converter], Hook]]] = [
         (lambda annotation: typing.get_origin(annotation) is Literal, _literal_hook),
         (lambda annotation: len(members(annotation)) > 1, _union_hook),

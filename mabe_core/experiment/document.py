@@ -59,6 +59,12 @@ class Document:
             return file
         return self.problem(("plugins", index), f"there is no plugin file {str(file)!r}.{similar_file(file)}")
 
+    @property
+    def has_study(self) -> bool:
+        """Whether it stands for many experiments, whatever is wrong with how it says so."""
+        study = self.root.entries.get("study")
+        return study is not None and study.value is not None
+
     def written(self, path: ValuePath) -> Node | None:
         """Return the value at `path` as it was written, or None where a default stands."""
         *_, last = nodes = list(self.root.along(path))

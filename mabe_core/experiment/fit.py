@@ -23,6 +23,8 @@ def accepts(annotation: Any, value: Any) -> bool:
     alternatives = members(annotation)
     if len(alternatives) > 1:
         return any(accepts(each, value) for each in alternatives)
+    if annotation is Any:
+        return True
     if annotation in SCALARS:
         return type(value) is annotation or (annotation is float and type(value) is int)
     if typing.get_origin(annotation) is Literal:

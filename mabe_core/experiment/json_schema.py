@@ -113,6 +113,8 @@ class _Writer:
         return schema
 
     def _value(self, annotation: Any, partial: bool, default: Any = attrs.NOTHING) -> Schema:
+        if annotation is Any:
+            return {}
         alternatives = members(annotation)
         if all(each in SCALARS for each in alternatives):
             kinds = [json_type(each) for each in alternatives]

@@ -13,6 +13,7 @@ from attrs.validators import and_, ge, gt, instance_of, le, matches_re, max_len,
 
 from mabe_core.experiment.cloud import Cloud
 from mabe_core.experiment.scalars import LARGEST
+from mabe_core.experiment.study import StudySection
 from mabe_core.specs import (
     AugmentationSpec,
     Component,
@@ -80,8 +81,10 @@ class Training:
     grad_clip: float | None = setting(
         "largest norm of all gradients together", default=1.0, validator=optional(gt(0.0))
     )
-    precision: Literal["auto", "float32", "float64"] = setting(
-        "number format of the model's arithmetic; auto is float32 on a CPU", default="auto"
+    precision: Literal["auto", "float32", "bfloat16", "float16", "float64"] = setting(
+        "number format of the model's arithmetic; auto is bfloat16 on a GPU that has it, float16 on another, "
+        "float32 on a CPU. Weights are kept in float32 or float64",
+        default="auto",
     )
     monitor: str = setting("the score that decides which checkpoint is best", default="macro_f1")
 
@@ -133,9 +136,17 @@ class Experiment:
         identity=False,
         validator=matches_re(r"auto|cpu|mps|cuda(:\d+)?"),
     )
+    step: Literal["auto", "plain"] = setting(
+        "how steps are executed: auto captures them on a GPU; plain is slower and rounds differently",
+        default="auto",
+        identity=False,
+    )
     threads: int | None = setting(
         "CPU threads; by default torch's own choice. Another number rounds differently",
         default=None,
         identity=False,
         validator=optional(gt(0)),
+    )
+    study: StudySection | None = setting(
+        "many experiments in one file, each with an id of its own", default=None, identity=False
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import yaml
 
-from mabe_core.configs.fields import plain
+from mabe_core.configs.fields import UNLESS_DEFAULT, default_of, plain
 from mabe_core.experiment.scalars import TAGS
 from mabe_core.experiment.schema import Experiment
 
@@ -14,13 +15,24 @@ from mabe_core.experiment.schema import Experiment
 def to_tree(experiment: Experiment) -> dict[str, Any]:
     """Return the experiment as maps, lists and scalars, with all defaults filled in."""
     tree: dict[str, Any] = plain(experiment)
+    if experiment.study is None:  # most experiments are none, and need not say so
+        del tree["study"]
     return tree
 
 
 def identity_tree(experiment: Experiment) -> dict[str, Any]:
     """Return what `to_tree` does, less the fields that are not part of what is asked for."""
-    tree: dict[str, Any] = plain(experiment, keep=lambda field: field.metadata.get("identity", True))
+    tree: dict[str, Any] = plain(experiment, keep=_asked)
     return tree
+
+
+def _asked(field: attrs.Attribute[Any], value: Any) -> bool:
+    """Tell whether a field is part of what is asked for.
+
+    One that came later says `unless default`: its default is what was done before there was such a field.
+    """
+    identity = field.metadata.get("identity", True)
+    return bool(identity) and not (identity == UNLESS_DEFAULT and plain(value) == default_of(field))
 
 
 def to_text(experiment: Experiment) -> str:

@@ -8,7 +8,17 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from mabe_core.training.events import Began, DataRead, Ended, EpochEnded, Event, Saved, Stepped, Warned
+from mabe_core.training.events import (
+    Began,
+    DataRead,
+    Ended,
+    EpochEnded,
+    Event,
+    Saved,
+    Scoring,
+    Stepped,
+    Warned,
+)
 
 
 class ProgressDisplay:
@@ -60,6 +70,9 @@ class ProgressDisplay:
                     f"{self._monitor} {metrics[f'val_{self._monitor}']:.4f}{star}  "
                     f"{metrics['seconds']:.1f} s, {metrics['steps_per_second']:.1f} steps/s"
                 )
+            case Scoring(checkpoint=checkpoint, stretches=stretches):
+                told = ", ".join(f"{count} of {part}" for part, count in stretches.items())
+                self._console.print(f"scoring the recordings held out ({told}) with {checkpoint}")
             case Warned(message=message):
                 self._console.print(f"warning: {message}", style="yellow")
             case Saved() | Ended():

@@ -166,6 +166,8 @@ def _in_id(path: ValuePath, known: Sequence[Section]) -> bool:
     """Tell whether a setting is part of the id, as all that it stands in has to be."""
     if path == ("name",):
         return True  # it is not hashed, but the id begins with it
+    if path[0] == "study":
+        return path != ("study", "sample", "trials")  # of the study's id
     for length, key in enumerate(path):
         section = next((each for each in known if each.path == path[:length]), None)
         if section is not None:

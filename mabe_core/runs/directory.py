@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from mabe_core.runs.checkpoints import checkpoint_names
 from mabe_core.runs.files import TEMPORARY, remove, sync_directory, write_synced, writing
 from mabe_core.runs.holding import HOLDER, LOCK, cannot_be_written, hold, is_held
 from mabe_core.runs.identity import EXPERIMENT_ID, check_id_like
+
+# what a study's folder has, and a run's has not
+STUDY = "study.json"
 
 
 @attrs.frozen
@@ -154,16 +158,22 @@ class RunDirectory:
 
 
 def all_runs(runs_dir: Path) -> list[RunDirectory]:
-    """Return the run directories below a folder, sorted by id."""
+    """Return the run directories below a folder, sorted by id; a study's folder is none."""
+    folders = (runs_dir / name for name in all_ids(runs_dir))
+    return [RunDirectory(folder) for folder in folders if not (folder / STUDY).is_file()]
+
+
+def all_ids(runs_dir: Path) -> list[str]:
+    """Return the ids of the runs and studies below a folder, sorted; raise UserError if it cannot be read."""
     if not runs_dir.is_dir():
         return []
     try:
-        entries = sorted(runs_dir.iterdir())
+        with os.scandir(runs_dir) as entries:
+            return sorted(
+                entry.name for entry in entries if EXPERIMENT_ID.fullmatch(entry.name) and entry.is_dir()
+            )
     except OSError as error:
         raise UserError(f"{runs_dir} cannot be read: {error.strerror}") from error
-    return [
-        RunDirectory(entry) for entry in entries if EXPERIMENT_ID.fullmatch(entry.name) and entry.is_dir()
-    ]
 
 
 def find_run(runs_dir: Path, beginning: str) -> RunDirectory:

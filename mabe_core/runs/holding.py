@@ -20,6 +20,10 @@ HOLDER = "holder.json"
 PATIENCE = 0.3
 
 
+class HeldError(UserError):
+    """Another process holds the folder."""
+
+
 @contextlib.contextmanager
 def hold(folder: Path, *, locked: bool = True) -> Iterator[None]:
     """Hold a folder, which is made where there is none, and clear what crashes left in it.
@@ -65,11 +69,30 @@ def is_held(folder: Path) -> bool:
     return False
 
 
-def held_by_other(folder: Path) -> UserError:
+def holder_lives(folder: Path) -> bool:
+    """Tell whether a folder's holder seems to live, by its note alone: whoever only watches takes no lock.
+
+    A holder on another machine is taken to live.
+    """
+    holder = read_json(folder / HOLDER)
+    if not isinstance(holder, dict) or type(holder.get("pid")) is not int:
+        return False
+    if holder.get("host") != platform.node() or os.name == "nt":  # there, signal 0 would end the process
+        return True
+    try:
+        os.kill(holder["pid"], 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+def held_by_other(folder: Path) -> HeldError:
     """Return the error that says who holds a folder."""
     found = read_json(folder / HOLDER)
     holder = found if isinstance(found, dict) else {}
-    return UserError(
+    return HeldError(
         f"{folder.name} is being run by process {holder.get('pid', '?')} on {holder.get('host', '?')} "
         f"since {holder.get('since', '?')}. Wait for it, or stop that process."
     )

@@ -36,8 +36,10 @@ class Record:
     auto: what each `auto` of the experiment became. data: SHA-256 of each file that was read. partition:
     SHA-256 of the segments that the split made; none in records from before it was kept.
     components: who provides each component, with the hashes of its sources. attempts: times it was started.
-    held_out: the final scores by name, of the part that `scores.json` says. software, machine, git: of the
-    last attempt. changes: at which step it went on with others, in words.
+    model_input: what the model expects of recordings (model_input.py). held_out: the final scores by name, of
+    the part that `scores.json` says. software, machine, git: of the last attempt. changes: at which step it
+    went on with others, in words. imported: where the weights came from, if not
+    from training: file, sha256, and how their names were carried.
     """
 
     id: str
@@ -57,6 +59,7 @@ class Record:
     data: dict[str, str] = attrs.field(factory=dict)
     partition: str = ""
     report: dict[str, Any] = attrs.field(factory=dict)
+    model_input: dict[str, Any] = attrs.field(factory=dict)
     components: list[dict[str, Any]] = attrs.field(
         factory=list, metadata={"needs": {"kind", "name", "sources"}}
     )
@@ -64,6 +67,7 @@ class Record:
     machine: dict[str, Any] = attrs.field(factory=dict)
     git: dict[str, Any] | None = None
     changes: list[dict[str, Any]] = attrs.field(factory=list)
+    imported: dict[str, Any] | None = None
 
     def save(self, run: RunDirectory) -> None:
         """Write it, with the time of this change."""

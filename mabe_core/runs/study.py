@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
 from mabe_core.errors import UserError, did_you_mean
-from mabe_core.runs.directory import RunDirectory, all_runs
+from mabe_core.runs.directory import STUDY as FILE
+from mabe_core.runs.directory import RunDirectory, all_ids
 from mabe_core.runs.files import read_json, write_json
 from mabe_core.runs.identity import check_id_like
 from mabe_core.runs.shape import known, misfits
 
 FORMAT = 1
-FILE = "study.json"
 
 
 @attrs.frozen(kw_only=True)
@@ -26,11 +26,27 @@ class Member:
 
 
 @attrs.frozen(kw_only=True)
+class Trial:
+    """One draw of a sampled study. settings: what was drawn, by dotted key; members: the ids it was run by.
+
+    state: `failed` where a member was; then, and while it runs, it has no value. value: the mean over its
+    members of the best monitored score on validation.
+    """
+
+    number: int
+    settings: dict[str, Any]
+    members: list[str]
+    state: Literal["running", "finished", "failed"] = "running"
+    value: float | None = None
+
+
+@attrs.frozen(kw_only=True)
 class Study:
     """What study.json holds.
 
     axes: the dotted keys that members differ by; `seed` and the split's `fold` are those that scores are
-    spread over. text: the study's file, resolved, to run it again.
+    spread over. text: the study's file with what it extends and `--set`, to run it again; its plugin files
+    are copied beside it. trials: of a study that samples, those drawn so far, by number.
     """
 
     id: str
@@ -39,26 +55,37 @@ class Study:
     axes: list[str]
     members: tuple[Member, ...]
     text: str
+    trials: tuple[Trial, ...] = ()
 
     def runs(self, runs_dir: Path) -> list[RunDirectory]:
         """Return the members' run directories, whether they exist or not."""
         return [RunDirectory(runs_dir / member.id) for member in self.members]
 
 
+def as_json(study: Study) -> dict[str, Any]:
+    """Return what study.json says."""
+    return {"format": FORMAT, **attrs.asdict(study)}
+
+
+def parse_study(found: Any, where: str) -> Study:
+    """Return the study that a study.json says; raise UserError where it is damaged."""
+    if not isinstance(found, dict) or found.get("format") != FORMAT or misfits(found, Study):
+        raise UserError(f"{where} is damaged; running the study's file again writes it anew")
+    members = tuple(Member(**known(each, Member)) for each in found["members"])
+    trials = tuple(Trial(**known(each, Trial)) for each in found.get("trials", ()))
+    return Study(**{**known(found, Study), "members": members, "trials": trials})
+
+
 def write_study(runs_dir: Path, study: Study) -> None:
     """Write the study's own folder."""
     folder = runs_dir / study.id
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / FILE, {"format": FORMAT, **attrs.asdict(study)})
+    write_json(folder / FILE, as_json(study))
 
 
 def read_study(folder: Path) -> Study:
     """Return the study of a folder; raise UserError where study.json is missing or damaged."""
-    found = read_json(folder / FILE)
-    if not isinstance(found, dict) or found.get("format") != FORMAT or misfits(found, Study):
-        raise UserError(f"{folder / FILE} is damaged; running the study's file again writes it anew")
-    members = tuple(Member(**known(each, Member)) for each in found["members"])
-    return Study(**{**known(found, Study), "members": members})
+    return parse_study(read_json(folder / FILE), str(folder / FILE))
 
 
 def is_study(folder: Path) -> bool:
@@ -67,15 +94,19 @@ def is_study(folder: Path) -> bool:
 
 
 def find(runs_dir: Path, beginning: str) -> RunDirectory | Study:
-    """Return the run or the study whose id begins so; raise UserError where none or several do."""
+    """Return the run or the study whose id begins so; raise UserError where none or several do.
+
+    Where all that begin so are one study and members of it, that is the study.
+    """
     check_id_like(beginning)
-    entries = all_runs(runs_dir)
-    exact = [entry for entry in entries if entry.id == beginning]
-    matching = exact or [entry for entry in entries if entry.id.startswith(beginning)]
+    ids = all_ids(runs_dir)
+    matching = [beginning] if beginning in ids else [each for each in ids if each.startswith(beginning)]
     if not matching:
-        guess = did_you_mean(beginning, [entry.id for entry in entries])
-        raise UserError(f"no run or study in {runs_dir} is {beginning!r}.{guess}")
-    if len(matching) > 1:
-        raise UserError(f"{beginning!r} fits several: {', '.join(entry.id for entry in matching)}")
-    (entry,) = matching
-    return read_study(entry.path) if is_study(entry.path) else entry
+        raise UserError(f"no run or study in {runs_dir} is {beginning!r}.{did_you_mean(beginning, ids)}")
+    if len(matching) == 1:
+        folder = runs_dir / matching[0]
+        return read_study(folder) if is_study(folder) else RunDirectory(folder)
+    studies = [read_study(runs_dir / each) for each in matching if is_study(runs_dir / each)]
+    if len(studies) == 1 and {studies[0].id, *(member.id for member in studies[0].members)} >= set(matching):
+        return studies[0]
+    raise UserError(f"{beginning!r} fits several: {', '.join(matching)}")

@@ -42,9 +42,11 @@ class AugmentedBatches:
     """Batches whose keypoints are changed at random, and whose local features are computed after that.
 
     pose: of all recordings on one axis of frames, with `context` missing frames on both sides of each.
+    inside: bool (frames,), False on those missing frames.
     """
 
     pose: Pose
+    inside: Tensor
     targets: Tensor
     offsets: Tensor
     pipeline: FeaturePipeline
@@ -57,6 +59,6 @@ class AugmentedBatches:
         window = Pose(
             self.pose.points[index], {name: column[index] for name, column in self.pose.columns.items()}
         )
-        columns, _ = self.pipeline.columns(self.pipeline.local(self.pipeline.augment(window)))
-        inside = columns[:, context : context + span : gap]
-        return inside, self.targets[starts[:, None] + self.offsets]
+        augmented = self.pipeline.augment(window)
+        columns, _ = self.pipeline.columns(self.pipeline.local(augmented, self.inside[index]))
+        return columns[:, context : context + span : gap], self.targets[starts[:, None] + self.offsets]

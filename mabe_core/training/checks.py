@@ -91,13 +91,21 @@ def partition_faults(recordings: Sequence[Recording], partition: Partition) -> I
                 yield f"frame {start} of {recordings[recording].name} to two segments"
 
 
+# how many windows are changed at random to see whether points go missing by it
+CHANGED_WINDOWS = 64
+
+
 def check_outputs(experiment: Experiment, parts: Parts, data: TrainingData) -> None:
     """Score one small batch; raise UserError where scores or loss have another shape than promised.
 
     The generators are left as they were.
     """
-    starts = data.train_starts[:2].to(data.validation_starts.device)
+    device = data.validation_starts.device
+    starts = data.train_starts[:2].to(device)
     with torch.random.fork_rng(), torch.no_grad():
+        if experiment.data.augmentations:
+            stride = max(len(data.train_starts) // CHANGED_WINDOWS, 1)
+            _check_augmented(data.train(data.train_starts[::stride].to(device))[0])
         inputs, targets = data.train(starts)
         was_training = parts.model.training
         with blame("model", experiment.model):
@@ -118,3 +126,17 @@ def check_outputs(experiment: Experiment, parts: Parts, data: TrainingData) -> N
     if not isinstance(loss, Tensor) or loss.dim():
         found = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
         raise UserError(Problem(f"{experiment.loss.name} gives {found}, not one number", path="loss"))
+
+
+def _check_augmented(inputs: Tensor) -> None:
+    """Raise UserError where augmentation leaves gaps that no feature fills."""
+    gaps = int((~inputs.isfinite()).sum())
+    if gaps:
+        raise UserError(
+            Problem(
+                f"they leave {gaps} of {inputs.numel()} inputs missing. Add the feature `interpolate`, or "
+                "move it behind the last feature that looks at the whole recording, as normalize does: only "
+                "features from there on run after augmentation",
+                path="data.augmentations",
+            )
+        )

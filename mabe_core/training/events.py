@@ -54,6 +54,14 @@ class Saved:
 
 
 @attrs.frozen
+class Scoring:
+    """The best checkpoint is about to score what was held out; stretches: how many of each part."""
+
+    checkpoint: str
+    stretches: Mapping[str, int]
+
+
+@attrs.frozen
 class Ended:
     """Training is over, for good or for now; failure: why it failed, where it did."""
 
@@ -68,7 +76,7 @@ class Warned:
     message: str
 
 
-Event = DataRead | Began | Stepped | EpochEnded | Saved | Ended | Warned
+Event = DataRead | Began | Stepped | EpochEnded | Saved | Scoring | Ended | Warned
 Observer = Callable[[Event], None]
 
 

@@ -6,7 +6,7 @@ import attrs
 import torch
 from torch import Tensor
 
-from mabe_core.exchange import Augmentation, Feature, Pose, PoseLayout
+from mabe_core.exchange import Augmentation, Feature, Pose, PoseLayout, Recording
 from mabe_core.experiment.schema import Data
 
 
@@ -54,10 +54,17 @@ class FeaturePipeline:
             pose = augmentation(pose)
         return pose
 
-    def local(self, pose: Pose) -> Pose:
-        """Run what looks at near frames only."""
+    def local(self, pose: Pose, inside: Tensor | None = None) -> Pose:
+        """Run what looks at near frames only.
+
+        inside: bool (…, frames), False where a window reaches beyond its recording. Points there are missing
+        for each feature, as they are for a whole recording, whatever a feature before it filled in.
+        """
         for feature in self.local_features:
             pose = feature(pose)
+            if inside is not None:
+                points = pose.points.where(inside[..., None, None, None], torch.nan)
+                pose = attrs.evolve(pose, points=points)
         return pose
 
     def columns(self, pose: Pose) -> tuple[Tensor, tuple[str, ...]]:
@@ -74,3 +81,18 @@ class FeaturePipeline:
         for name, column in pose.columns.items():
             names += [f"{name}.{number}" for number in range(1, column.shape[-1] + 1)]
         return torch.cat([pose.points.flatten(-3), *pose.columns.values()], dim=-1), tuple(names)
+
+
+def input_names(data: Data, recording: Recording, individuals: tuple[int, ...]) -> tuple[str, ...]:
+    """Return the names of the columns that a model is given of a recording."""
+    pipeline = FeaturePipeline.build(data, view_layout(recording, individuals))
+    pose = Pose(torch.as_tensor(recording.points[:, list(individuals)]))
+    return pipeline.columns(pipeline.local(pipeline.whole(pose)))[1]
+
+
+def view_layout(recording: Recording, individuals: tuple[int, ...]) -> PoseLayout:
+    """Return what the points of a recording are, seen by some of its individuals, agent first."""
+    names = tuple(recording.individuals[number] for number in individuals)
+    return PoseLayout(
+        names, recording.keypoints, recording.points.shape[-1], recording.fps, recording.pixels_per_cm
+    )

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from mabe_core.data.windows import WindowShape
 from mabe_core.errors import Problem, UserError
-from mabe_core.exchange import Dataset, DataShape, Partition, Pose, PoseLayout, Recording, View
+from mabe_core.exchange import Dataset, DataShape, Partition, Pose, PoseLayout, Recording
 from mabe_core.experiment.schema import Data
 from mabe_core.training.batches import AugmentedBatches, Batches, TableBatches
-from mabe_core.training.features import FeaturePipeline
+from mabe_core.training.features import FeaturePipeline, view_layout
 from mabe_core.training.tables import Tables, class_index
 
 
@@ -44,9 +44,13 @@ def prepare(
     """
     window = WindowShape(data.sequence_length, data.frame_gap)
     _check_window(dataset, partition, window)
-    layouts = {_layout(recording, view) for recording in dataset.recordings for view in recording.views}
+    layouts = {
+        view_layout(recording, view.individuals)
+        for recording in dataset.recordings
+        for view in recording.views
+    }
     pipelines = {layout: FeaturePipeline.build(data, layout) for layout in layouts}
-    if data.augmentations and len(layouts) > 1:
+    if data.augmentations and len({_unnamed(layout) for layout in layouts}) > 1:
         raise UserError(
             Problem(
                 "needs recordings that are alike in individuals, keypoints and fps", path="data.augmentations"
@@ -57,7 +61,7 @@ def prepare(
     names: tuple[str, ...] = ()
     for number, recording in enumerate(dataset.recordings):
         for view in recording.views:
-            pipeline = pipelines[_layout(recording, view)]
+            pipeline = pipelines[view_layout(recording, view.individuals)]
             points = torch.as_tensor(recording.points[:, list(view.individuals)], dtype=dtype, device=device)
             before = pipeline.whole(Pose(points))
             columns, here = pipeline.columns(pipeline.local(before))
@@ -105,8 +109,8 @@ def prepare(
     plain = TableBatches(torch.cat(tables.columns), flat_targets, offsets)
     train: Batches = plain
     if data.augmentations:
-        (pipeline,) = pipelines.values()
-        train = AugmentedBatches(tables.pose(), flat_targets, offsets, pipeline)
+        pipeline = next(iter(pipelines.values()))
+        train = AugmentedBatches(tables.pose(), torch.cat(tables.inside), flat_targets, offsets, pipeline)
     return TrainingData(
         shape=shape,
         train=train,
@@ -126,9 +130,9 @@ def _notice(unscored: int) -> str:
     return f"{unscored} validation frames lie in stretches shorter than a window, and are not scored."
 
 
-def _layout(recording: Recording, view: View) -> PoseLayout:
-    names = tuple(recording.individuals[number] for number in view.individuals)
-    return PoseLayout(names, recording.keypoints, recording.points.shape[-1], recording.fps)
+def _unnamed(layout: PoseLayout) -> PoseLayout:
+    """Return what of a layout the step's features may depend on: not who is seen, nor how large."""
+    return attrs.evolve(layout, individuals=("",) * len(layout.individuals), pixels_per_cm=None)
 
 
 def _check_window(dataset: Dataset, partition: Partition, window: WindowShape) -> None:

@@ -10,14 +10,15 @@ from typing import Any
 
 import attrs
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mabe_core.errors import RunError
 from mabe_core.training.events import EpochEnded, Observer, Stepped
 from mabe_core.training.inputs import TrainingData
 from mabe_core.training.interruption import StopRequest
-from mabe_core.training.parts import Parts, scores
+from mabe_core.training.parts import scores
 from mabe_core.training.state import Progress
+from mabe_core.training.step import Step
 from mabe_core.training.validation import validate
 
 # seconds between two looks at the running loss; each is a wait for the device
@@ -38,46 +39,14 @@ def epoch_order(windows: int, take: int, seed: int, epoch: int) -> Tensor:
     return torch.cat(rounds)[:take]
 
 
-@attrs.define(eq=False)
-class PlainStep:
-    """One optimizer step on one batch of window starts, called as it stands."""
-
-    parts: Parts
-    data: TrainingData
-    grad_clip: float | None
-    parameters: list[nn.Parameter] = attrs.field(init=False)
-    rates: list[float] = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.parameters = [p for group in self.parts.optimizer.param_groups for p in group["params"]]
-        self.rates = [
-            float(group.setdefault("initial_lr", group["lr"])) for group in self.parts.optimizer.param_groups
-        ]
-
-    def __call__(self, starts: Tensor, step: int) -> Tensor:
-        """Do step number `step` (from 0); return its loss, a tensor on the device."""
-        factor = float(self.parts.factor(step))
-        for group, rate in zip(self.parts.optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = rate * factor
-        inputs, targets = self.data.train(starts)
-        loss = self.parts.loss(self.parts.model(inputs), targets)
-        self.parts.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch's own annotation is missing
-        if self.grad_clip is not None:
-            nn.utils.clip_grad_norm_(self.parameters, self.grad_clip)
-        self.parts.optimizer.step()
-        return loss.detach()
-
-
 @attrs.frozen(eq=False)
 class Loop:
     """Trains from wherever `progress` stands to the last epoch."""
 
-    parts: Parts
+    step: Step
     data: TrainingData
     progress: Progress
     seed: int
-    grad_clip: float | None
     monitor: str
     observe: Observer
     save: Save
@@ -89,28 +58,25 @@ class Loop:
         Raises Interrupted once a stop was asked for and the state is saved, RunError where the loss is not
         finite.
         """
-        schedule = self.parts.schedule
-        step = PlainStep(self.parts, self.data, self.grad_clip)
-        self.parts.model.train()
+        schedule = self.step.parts.schedule
+        self.step.parts.model.train()
         while self.progress.step < schedule.total_steps:
             epoch = self.progress.step // schedule.steps_per_epoch
             began, first = time.monotonic(), self.progress.step
-            self._train_epoch(step, epoch)
+            self._train_epoch(epoch)
             seconds = time.monotonic() - began
             self._end_epoch(epoch + 1, (self.progress.step - first) / seconds, seconds)
 
-    def _train_epoch(self, step: PlainStep, epoch: int) -> None:
-        schedule, progress, stop = self.parts.schedule, self.progress, self.stop
+    def _train_epoch(self, epoch: int) -> None:
+        schedule, progress, stop = self.step.parts.schedule, self.progress, self.stop
         order = epoch_order(len(self.data.train_starts), schedule.windows_per_epoch, self.seed, epoch)
-        starts = self.data.train_starts[order].to(progress.loss_sum.device)
         first = epoch * schedule.steps_per_epoch
         last = first + schedule.steps_per_epoch
-        size = schedule.batch_size
+        starts = self.data.train_starts[order].to(progress.loss_sum.device)
+        self.step.begin(starts, first, progress.step - first, progress.loss_sum)
         look = time.monotonic() + LOOK_EVERY
         while progress.step < last:
-            place = (progress.step - first) * size
-            progress.loss_sum += step(starts[place : place + size], progress.step)
-            progress.step += 1
+            progress.step += self.step.advance(last - progress.step)
             if stop.asked:
                 self._stop(epoch)
             if time.monotonic() >= look:
@@ -128,8 +94,8 @@ class Loop:
         return loss
 
     def _stop(self, epoch: int) -> None:
-        steps = self.progress.step - epoch * self.parts.schedule.steps_per_epoch
-        if steps < self.parts.schedule.steps_per_epoch:
+        steps = self.progress.step - epoch * self.step.parts.schedule.steps_per_epoch
+        if steps < self.step.parts.schedule.steps_per_epoch:
             self._look(epoch, steps)
             self.save(None)
             raise self.stop.interrupted(
@@ -138,10 +104,10 @@ class Loop:
 
     def _end_epoch(self, epoch: int, speed: float, seconds: float) -> None:
         progress = self.progress
-        train_loss = self._look(epoch - 1, self.parts.schedule.steps_per_epoch)
-        rate = self.parts.optimizer.param_groups[0]["lr"]
-        evaluation = validate(self.parts.model, self.parts.loss, self.data)
-        values = scores(self.parts, evaluation)
+        train_loss = self._look(epoch - 1, self.step.parts.schedule.steps_per_epoch)
+        parts = self.step.parts
+        evaluation = validate(self.step.forward, parts.model, parts.loss, self.data)
+        values = scores(parts, evaluation)
         progress.loss_sum.zero_()
         best = self._is_best(values[self.monitor])
         if best:
@@ -150,7 +116,7 @@ class Loop:
             "epoch": epoch,
             "step": progress.step,
             "train_loss": train_loss,
-            "learning_rate": rate,
+            "learning_rate": self.step.rate(),
             **{f"val_{name}": value for name, value in values.items()},
             "confusion": evaluation.confusion.tolist(),
             "seconds": round(seconds, 3),
@@ -158,11 +124,11 @@ class Loop:
         }
         self.save(line)
         self.observe(EpochEnded(line, best))
-        if progress.step < self.parts.schedule.total_steps:
+        if progress.step < self.step.parts.schedule.total_steps:
             self.stop.check(f"after epoch {epoch}, and saved")
 
     def _is_best(self, score: float) -> bool:
         if self.progress.best is None or math.isnan(self.progress.best["score"]):
             return True
         before: float = self.progress.best["score"]
-        return score < before if self.monitor in self.parts.lower_is_better else score > before
+        return score < before if self.monitor in self.step.parts.lower_is_better else score > before

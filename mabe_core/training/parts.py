@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from mabe_core.errors import Problem, UserError, did_you_mean
 from mabe_core.exchange import DataShape, Evaluation, LossContext, ScheduleContext
 from mabe_core.experiment import Experiment
+from mabe_core.specs import Component
 from mabe_core.training.blame import build_at
 from mabe_core.training.inputs import TrainingData
 
@@ -41,7 +42,10 @@ class Schedule:
 
 @attrs.frozen(eq=False)
 class Parts:
-    """Everything that one step and one validation use."""
+    """Everything that one step and one validation use.
+
+    metrics: those that are computed after each epoch, from counts.
+    """
 
     model: nn.Module
     loss: LossFunction
@@ -77,30 +81,52 @@ def build_parts(
         loss=loss,
         optimizer=optimizer,
         factor=_factor(experiment, optimizer, schedule),
-        metrics=tuple(build_at("metrics", component, data.shape) for component in experiment.metrics),
+        metrics=tuple(build_at("metrics", component, data.shape) for component in _each_epoch(experiment)),
         lower_is_better=frozenset(
             name
-            for component in experiment.metrics
+            for component in _each_epoch(experiment)
             if component.spec
             for name in component.spec.lower_is_better
         )
         | {"loss"},
         schedule=schedule,
     )
-    _check_monitor(training.monitor, parts, data.shape)
+    _check_monitor(experiment, parts, data.shape)
     return parts
 
 
-def _check_monitor(monitor: str, parts: Parts, shape: DataShape) -> None:
+def _each_epoch(experiment: Experiment) -> list[Component[Any]]:
+    """Return the metrics that counts are enough for; the others wait for the final scoring."""
+    return [each for each in experiment.metrics if each.spec and each.spec.needs == "confusion"]
+
+
+def _check_monitor(experiment: Experiment, parts: Parts, shape: DataShape) -> None:
+    """Raise UserError where no score of each epoch has the monitor's name, or a name is given twice."""
+    monitor = experiment.training.monitor
     nothing = np.zeros((shape.num_classes, shape.num_classes), dtype=np.int64)
-    names = list(scores(parts, Evaluation(nothing, 0.0, shape.class_names)))
-    if monitor not in names:
-        raise UserError(
-            Problem(
-                f"no metric gives a score named {monitor!r}.{did_you_mean(monitor, names)}",
-                path="training.monitor",
-            )
+    evaluation = Evaluation(nothing, 0.0, shape.class_names, stretches=())
+    names = list(scores(parts, evaluation))
+    at_end: list[str] = []
+    for component in experiment.metrics:
+        if component.spec and component.spec.needs == "frames":
+            at_end += build_at("metrics", component, shape)(evaluation)
+    for name in at_end:
+        if [*names, *at_end].count(name) > 1:
+            raise _given_twice(name)
+    if monitor in at_end:
+        told = (
+            f"{monitor} is computed once, from all frames at the end, so that it cannot choose among epochs. "
+            f"Name one of {', '.join(names)}"
         )
+    elif monitor not in names:
+        told = f"no metric gives a score named {monitor!r}.{did_you_mean(monitor, names)}"
+    else:
+        return
+    raise UserError(Problem(told, path="training.monitor"))
+
+
+def _given_twice(name: str) -> UserError:
+    return UserError(Problem(f"two metrics give a score named {name!r}", path="metrics"))
 
 
 def seed_everything(seed: int) -> None:
@@ -128,11 +154,11 @@ def _factor(experiment: Experiment, optimizer: Optimizer, schedule: Schedule) ->
 
 
 def scores(parts: Parts, evaluation: Evaluation) -> dict[str, Any]:
-    """Return the loss and every metric by name."""
+    """Return the loss and every metric of an epoch by name."""
     values: dict[str, Any] = {"loss": evaluation.loss}
     for metric in parts.metrics:
         for name, value in metric(evaluation).items():
             if name in values:
-                raise UserError(Problem(f"two metrics give a score named {name!r}", path="metrics"))
+                raise _given_twice(name)
             values[name] = float(value)
     return values

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import attrs
 import torch
 
 from mabe_core.data.fingerprint import partition_fingerprint
-from mabe_core.data.report import ImportReport, import_report
-from mabe_core.data.windows import WindowShape
+from mabe_core.data.report import import_report
 from mabe_core.errors import MabeError, Problem, UserError
-from mabe_core.exchange import Dataset, Partition, SplitContext
 from mabe_core.runs.changes import auto_changes, check_partition_is_as_before
 from mabe_core.runs.checkpoints import newest_checkpoint
+from mabe_core.runs.model_input import model_input
 from mabe_core.runs.opening import OpenedRun
 from mabe_core.runs.record import Record, State
-from mabe_core.training.blame import blame, build_at
-from mabe_core.training.checks import check_dataset, check_outputs, check_partition
+from mabe_core.training.checks import check_outputs
+from mabe_core.training.choosing import choose_step
 from mabe_core.training.events import Began, DataRead, Ended, Observer, Warned, unobserved
+from mabe_core.training.held_out import best_checkpoint, score_held_out
 from mabe_core.training.inputs import TrainingData, prepare
 from mabe_core.training.interruption import Interrupted, StopRequest
 from mabe_core.training.loop import Loop
-from mabe_core.training.parts import Parts, build_parts
+from mabe_core.training.parts import build_parts
+from mabe_core.training.precision import Precision, find_precision
+from mabe_core.training.reading import read_data
 from mabe_core.training.saving import Saver
+from mabe_core.training.scoring import Scorer
 from mabe_core.training.state import Progress, restore
+from mabe_core.training.step import Step
 
 
 def train(
@@ -71,26 +76,29 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     device = find_device(experiment.device)
     if experiment.threads is not None:
         torch.set_num_threads(experiment.threads)
-    dtype = torch.float64 if experiment.training.precision == "float64" else torch.float32
-    dataset, partition, report = _read(opened)
+    precision = find_precision(experiment.training.precision, device)
+    dataset, partition = read_data(experiment, opened.access)
+    report = import_report(dataset, partition)
     observe(DataRead(tuple(report.lines())))
     stop.check("before training")
-    data = prepare(experiment.data, dataset, partition, dtype=dtype, device=device)
-    parts = build_parts(experiment, data, dtype=dtype, device=device)
+    data = prepare(experiment.data, dataset, partition, dtype=precision.weights, device=device)
+    parts = build_parts(experiment, data, dtype=precision.weights, device=device)
     check_outputs(experiment, parts, data)
+    step = choose_step(experiment, parts, data, precision, device, lambda message: observe(Warned(message)))
     stop.check("before training")
     parted = partition_fingerprint(dataset, partition)
     check_partition_is_as_before(record, experiment.data.split.name, parted)
     record.partition = parted
     record.report = report.as_dict()
     record.notice = " ".join(told for told in (partition.notice, data.notice) if told)
-    auto = _auto(parts, data, device, dtype)
+    auto = auto_values(step, data, device, precision)
     for change in auto_changes(record.auto, auto):
         observe(Warned(f"not the same hardware as before, results may differ: {change}"))
     record.auto = auto
+    record.model_input = attrs.asdict(model_input(experiment.data, dataset, data.shape.input_names))
     opened.keep()
     progress = Progress(0, torch.zeros((), dtype=torch.float64, device=device))
-    saver = Saver(run, record, parts, progress, experiment.checkpoint.every_epochs, observe)
+    saver = Saver(run, record, step, progress, experiment.checkpoint.every_epochs, observe)
     _resume(saver)
     parameters = sum(parameter.numel() for parameter in parts.model.parameters())
     observe(
@@ -104,30 +112,28 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
         )
     )
     Loop(
-        parts=parts,
+        step=step,
         data=data,
         progress=progress,
         seed=experiment.seed,
-        grad_clip=experiment.training.grad_clip,
         monitor=experiment.training.monitor,
         observe=observe,
         save=saver,
         stop=stop,
     ).run()
-
-
-def _read(opened: OpenedRun) -> tuple[Dataset, Partition, ImportReport]:
-    experiment = opened.experiment
-    dataset: Dataset = build_at("data.dataset", experiment.data.dataset, opened.access)
-    check_dataset(experiment, dataset)
-    window = WindowShape(experiment.data.sequence_length, experiment.data.frame_gap)
-    split = build_at("data.split", experiment.data.split)
-    with blame("data.split", experiment.data.split):
-        partition: Partition = split(
-            dataset.recordings, SplitContext(window.span, experiment.seed, dataset.classes)
-        )
-    check_partition(experiment, dataset, partition)
-    return dataset, partition, import_report(dataset, partition)
+    best = best_checkpoint(run)
+    scores = score_held_out(
+        run,
+        experiment,
+        best,
+        Scorer(step.end(best.model), experiment.data, data.shape, device, precision.weights),
+        dataset,
+        partition,
+        notice=partition.notice,
+        observe=observe,
+        check=lambda _: stop.check("while the recordings held out were scored"),
+    )
+    record.held_out = scores.pooled[scores.held_out]
 
 
 def _resume(saver: Saver) -> None:
@@ -139,21 +145,26 @@ def _resume(saver: Saver) -> None:
         instead = "the one before it is used" if checkpoint else "none is left: training starts again"
         saver.observe(Warned(f"{len(damage)} damaged checkpoints; {instead}"))
     if checkpoint is not None:
-        restore(saver.parts, saver.progress, checkpoint)
+        restore(saver.step, saver.progress, checkpoint)
         saver.settle()
     else:
         saver.record.epoch, saver.record.step, saver.record.best = 0, 0, None
         saver.record.save(saver.run)
-    saver.run.cut_epochs(saver.progress.step // saver.parts.schedule.steps_per_epoch)
+    saver.run.cut_epochs(saver.progress.step // saver.step.parts.schedule.steps_per_epoch)
 
 
-def _auto(parts: Parts, data: TrainingData, device: torch.device, dtype: torch.dtype) -> dict[str, object]:
+def auto_values(
+    step: Step, data: TrainingData, device: torch.device, precision: Precision
+) -> dict[str, object]:
+    """Return what each `auto` became, and what else the data and the machine decided."""
+    schedule = step.parts.schedule
     return {
         "device": str(device),
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else "",
-        "precision": str(dtype).removeprefix("torch."),
-        "windows_per_epoch": parts.schedule.windows_per_epoch,
-        "steps_per_epoch": parts.schedule.steps_per_epoch,
+        "precision": precision.name,
+        "step": step.how,
+        "windows_per_epoch": schedule.windows_per_epoch,
+        "steps_per_epoch": schedule.steps_per_epoch,
         "input_dim": data.shape.input_dim,
         "class_names": list(data.shape.class_names),
         "threads": torch.get_num_threads(),

@@ -11,8 +11,8 @@ from mabe_core.runs.directory import RunDirectory
 from mabe_core.runs.files import write_json
 from mabe_core.runs.record import Record
 from mabe_core.training.events import Observer, Saved
-from mabe_core.training.parts import Parts
 from mabe_core.training.state import Progress, capture
+from mabe_core.training.step import Step
 
 
 @attrs.frozen(eq=False)
@@ -24,7 +24,7 @@ class Saver:
 
     run: RunDirectory
     record: Record
-    parts: Parts
+    step: Step
     progress: Progress
     every_epochs: int | None
     observe: Observer
@@ -33,7 +33,7 @@ class Saver:
         """Save a checkpoint; `line` is that of the epoch that just ended, None in mid-epoch."""
         if line is not None:
             self.run.append_epoch(line)
-        written = write_checkpoint(self.run.checkpoints, capture(self.parts, self.progress)).name
+        written = write_checkpoint(self.run.checkpoints, capture(self.step, self.progress)).name
         self.settle()
         prune(self.run.checkpoints, self._kept(written))
         self.observe(Saved(written))
@@ -44,7 +44,7 @@ class Saver:
         After a crash between a checkpoint and these files, this is what mends them.
         """
         progress, best = self.progress, self.progress.best
-        epochs_done, steps_into = divmod(progress.step, self.parts.schedule.steps_per_epoch)
+        epochs_done, steps_into = divmod(progress.step, self.step.parts.schedule.steps_per_epoch)
         self.record.epoch, self.record.step = epochs_done, progress.step
         why = f"in epoch {epochs_done + 1}" if steps_into else f"after epoch {epochs_done}"
         last = {"checkpoint": _name(progress.step), "epoch": epochs_done, "step": progress.step, "why": why}
@@ -60,7 +60,7 @@ class Saver:
         if self.progress.best is not None:
             kept.add(_name(self.progress.best["step"]))
         if self.every_epochs is not None:
-            stride = self.every_epochs * self.parts.schedule.steps_per_epoch
+            stride = self.every_epochs * self.step.parts.schedule.steps_per_epoch
             kept |= {_name(step) for step in range(stride, self.progress.step + 1, stride)}
         return kept
 

@@ -10,10 +10,9 @@ import attrs
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from mabe_core.runs.checkpoints import Checkpoint
-from mabe_core.training.parts import Parts
+from mabe_core.training.step import Step
 
 
 @attrs.define(eq=False)
@@ -29,13 +28,15 @@ class Progress:
     best: dict[str, Any] | None = None
 
 
-def capture(parts: Parts, progress: Progress) -> Checkpoint:
+def capture(step: Step, progress: Progress) -> Checkpoint:
     """Copy everything off the device."""
+    model, optimizer, scale = step.state()
+    steps_per_epoch = step.parts.schedule.steps_per_epoch
     training: dict[str, Tensor] = {
         "progress.loss_sum": _copy(progress.loss_sum),
         **generators(progress.loss_sum.device),
     }
-    optimizer = parts.optimizer.state_dict()
+    training |= {f"scale.{name}": _copy(tensor) for name, tensor in scale.items()}
     plain: dict[str, dict[str, Any]] = {}
     for index, entries in optimizer["state"].items():
         for key, value in entries.items():
@@ -44,39 +45,42 @@ def capture(parts: Parts, progress: Progress) -> Checkpoint:
             else:
                 plain.setdefault(str(index), {})[key] = value
     return Checkpoint(
-        model={name: _copy(tensor) for name, tensor in parts.model.state_dict().items()},
+        model={name: _copy(tensor) for name, tensor in model.items()},
         training=training,
         state={
             "step": progress.step,
-            "epoch": progress.step // parts.schedule.steps_per_epoch,
-            "steps_per_epoch": parts.schedule.steps_per_epoch,
+            "epoch": progress.step // steps_per_epoch,
+            "steps_per_epoch": steps_per_epoch,
             "best": progress.best,
             "optimizer": {"param_groups": optimizer["param_groups"], "state": plain},
         },
     )
 
 
-def restore(parts: Parts, progress: Progress, checkpoint: Checkpoint) -> None:
+def restore(step: Step, progress: Progress, checkpoint: Checkpoint) -> None:
     """Put everything back as it was captured."""
-    parts.model.load_state_dict(dict(checkpoint.model))
     saved = checkpoint.state["optimizer"]
     state: dict[int, dict[str, Any]] = {int(index): dict(values) for index, values in saved["state"].items()}
     for name, tensor in checkpoint.training.items():
         if name.startswith("optimizer."):
             _, index, key = name.split(".", 2)
             state.setdefault(int(index), {})[key] = tensor
-    _load_optimizer(parts.optimizer, {"state": state, "param_groups": saved["param_groups"]})
+    for group in saved["param_groups"]:
+        # JSON knows lists where optimizers have tuples
+        group.update({key: tuple(value) for key, value in group.items() if key == "betas"})
+    step.load(
+        checkpoint.model,
+        {"state": state, "param_groups": saved["param_groups"]},
+        {
+            name.removeprefix("scale."): tensor
+            for name, tensor in checkpoint.training.items()
+            if name.startswith("scale.")
+        },
+    )
     progress.step = int(checkpoint.state["step"])
     progress.best = checkpoint.state["best"]
     progress.loss_sum.copy_(checkpoint.training["progress.loss_sum"])
     restore_generators(checkpoint.training, progress.loss_sum.device)
-
-
-def _load_optimizer(optimizer: Optimizer, saved: dict[str, Any]) -> None:
-    for group in saved["param_groups"]:
-        # JSON knows lists where optimizers have tuples
-        group.update({key: tuple(value) for key, value in group.items() if key == "betas"})
-    optimizer.load_state_dict(saved)
 
 
 def _copy(tensor: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ class Tables:
         self.end = 0
         self.places: dict[int, list[int]] = {}  # of each recording, the first frames of its views on the axis
         self.poses: list[Pose] = []
+        self.inside: list[Tensor] = []  # bool, False in the margins
         self.columns: list[Tensor] = []
         self.targets: list[np.ndarray] = []
 
@@ -33,6 +34,8 @@ class Tables:
         self.columns.append(_padded(columns, margin, 0.0))
         self.targets.append(np.pad(targets, margin, constant_values=-1))
         if self.margin is not None:
+            real = torch.ones(len(targets), dtype=torch.bool, device=columns.device)
+            self.inside.append(_padded(real, margin, False))
             self.poses.append(
                 Pose(
                     _padded(pose.points, margin, torch.nan),

@@ -9,9 +9,11 @@ from torch import Tensor, nn
 from mabe_core.exchange import Evaluation
 from mabe_core.training.inputs import TrainingData
 from mabe_core.training.parts import LossFunction
+from mabe_core.training.step import Forward
 
-# windows scored at once: large enough to keep a device busy, small enough for a laptop's memory
+# windows scored at once, and their frames: enough to keep a device busy, few enough for a laptop's memory
 BATCH = 256
+BATCH_FRAMES = 256 * 64
 
 
 @attrs.define(eq=False)
@@ -37,8 +39,8 @@ class ConfusionCounts:
 
 
 @torch.no_grad()
-def validate(model: nn.Module, loss: LossFunction, data: TrainingData) -> Evaluation:
-    """Score each validation frame once.
+def validate(forward: Forward, model: nn.Module, loss: LossFunction, data: TrainingData) -> Evaluation:
+    """Score each validation frame once; forward: the model as training computes it.
 
     The loss is the mean over batches of the loss function, each weighted by its labelled frames.
     """
@@ -48,10 +50,11 @@ def validate(model: nn.Module, loss: LossFunction, data: TrainingData) -> Evalua
     confusion = ConfusionCounts.empty(data.shape.num_classes, device)
     loss_sum = torch.zeros((), dtype=torch.float64, device=device)
     frames = torch.zeros((), dtype=torch.float64, device=device)
-    for first in range(0, len(data.validation_starts), BATCH):
-        inputs, targets = data.validation(data.validation_starts[first : first + BATCH])
-        targets = targets.masked_fill(~data.validation_counts[first : first + BATCH], -1)
-        scores = model(inputs)
+    batch = max(1, min(BATCH, BATCH_FRAMES // data.shape.sequence_length))
+    for first in range(0, len(data.validation_starts), batch):
+        inputs, targets = data.validation(data.validation_starts[first : first + batch])
+        targets = targets.masked_fill(~data.validation_counts[first : first + batch], -1)
+        scores = forward(inputs)
         labelled = (targets >= 0).sum()
         # a batch without a labelled frame has no mean: count it as nothing
         loss_sum += torch.where(labelled > 0, loss(scores, targets).double() * labelled, 0.0)

@@ -68,7 +68,7 @@ def test_show_tells_every_field_with_type_default_and_help(mabe):
         (["run"], "name an EXPERIMENT file, or --resume an ID"),
         (["run", "--resume", "../../etc"], "not an experiment id: '../../etc'"),
         (["run", "--resume", "v3*"], "not an experiment id: 'v3*'"),
-        (["run", "--resume", "nothing-0000000000"], "no run in"),
+        (["run", "--resume", "nothing-0000000000"], "no run or study in"),
         (["run", "nowhere.yaml"], "nowhere.yaml"),
         (["run", "--sett", "a=b"], "--set"),
     ],

@@ -138,14 +138,25 @@ def test_another_version_of_a_component_makes_another_id_and_is_told(mabe, own, 
     for component in found["components"]:
         if component["kind"] == "model":
             component["version"] = 7
-        if component["kind"] == "loss":
-            component["sources"] = {"losses.py": "0" * 64}
+        if component["kind"] == "scheduler":
+            component["sources"] = {"schedulers.py": "0" * 64}
     record.write_text(json.dumps(found))
     told = json.loads(mabe("diff", first, own, "--json").out)["components"]
     assert {"what": "version of model transformer", "a": 7, "b": 1, "in_id": True} in told
     assert {
-        "what": "source of loss cross_entropy",
+        "what": "source of scheduler cosine",
         "a": "",
-        "b": "other in losses.py",
+        "b": "other in schedulers.py",
         "in_id": False,
     } in told
+
+
+def test_studies_are_told_apart_by_what_they_vary(mabe, own: Path) -> None:
+    text = own.read_text(encoding="utf-8")
+    one, other = own.with_name("one.yaml"), own.with_name("other.yaml")
+    one.write_text(text + "study: {seeds: [0, 1]}\n", encoding="utf-8")
+    other.write_text(text + "study: {seeds: [0, 1, 2]}\n", encoding="utf-8")
+    assert mabe("diff", one, one).code == 0
+    told = json.loads(mabe("diff", one, other, "--json").out)
+    assert told["a"]["id"] != told["b"]["id"]
+    assert [(each["what"], each["in_id"]) for each in told["settings"]] == [("study.seeds", True)]

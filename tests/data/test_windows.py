@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mabe_core.data.windows import WindowShape, tiling, training_starts
+from mabe_core.data.windows import WindowShape, overlapping, tiling, training_starts
 
 
 @given(frames=st.integers(1, 80), length=st.integers(1, 20), gap=st.integers(1, 5))
@@ -43,3 +43,19 @@ def test_tiles_count_each_frame_they_can_reach_once(frames, length, gap):
 @pytest.mark.parametrize(("length", "gap", "span"), [(64, 1, 64), (64, 2, 127), (1, 9, 1)])
 def test_a_window_spans_its_frames_and_the_gaps_between(length, gap, span):
     assert WindowShape(length, gap).span == span
+
+
+@given(
+    frames=st.integers(1, 120), length=st.integers(1, 20), gap=st.integers(1, 5), stride=st.integers(1, 20)
+)
+def test_overlapping_windows_hold_every_frame_and_run_past_the_end_only_where_none_fits(
+    frames, length, gap, stride
+):
+    shape = WindowShape(length, gap)
+    starts = overlapping(frames, shape, min(stride, length))
+    assert list(starts) == sorted(set(starts))
+    held = np.zeros(frames + shape.span, dtype=int)
+    for start in starts:
+        held[start : start + shape.span : gap] += 1
+        assert start + shape.span <= frames or len(range(start % gap, frames, gap)) < length
+    assert (held[:frames] > 0).all()

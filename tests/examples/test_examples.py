@@ -36,8 +36,8 @@ def test_the_package_is_found_once_it_is_installed_and_its_experiment_uses_all_t
     record = json.loads((run / "record.json").read_text(encoding="utf-8"))
     ours = [each for each in record["components"] if each["distribution"] == "mabe-tcn"]
     assert {(each["kind"], each["name"]) for each in ours} == {
-        ("model", "tcn"),
-        ("feature", "motion"),
+        ("model", "motion_tcn"),
+        ("feature", "pair_motion"),
         ("metric", "kappa"),
     }
     assert all("torch_tcn.py" in each["sources"] for each in ours)
@@ -52,7 +52,7 @@ def test_the_packages_own_tests_pass(example_site):
 def test_the_package_is_unknown_where_it_is_not_installed(mabe):
     outcome = mabe("run", EXAMPLES / "mabe_tcn" / "tcn.yaml")
     assert outcome.code == 2
-    assert "no model is named 'tcn'" in outcome.err
+    assert "no model is named 'motion_tcn'" in outcome.err
 
 
 def test_kappa_equals_scikit_learns(example_site):

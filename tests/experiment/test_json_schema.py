@@ -172,3 +172,22 @@ def test_editors_are_told_helps_defaults_and_what_is_deprecated() -> None:
     }
     assert definitions["model.old"]["deprecated"] is True
     assert "default" not in definitions["model.old"]["properties"]["endless"]
+
+
+@pytest.mark.parametrize(
+    ("study", "allowed"),
+    [
+        ("seeds: [0, 1]\n  folds: 5\n  grid: {model: [transformer, {name: gru}], a.b: [1, null, [x]]}", True),
+        ("folds: {number: 5, by: subject}", True),
+        ("sample: {trials: 3, space: {a: {low: 1, high: 2.5, log: true}, b: [x, y]}}", True),
+        ("sedes: [0]", False),
+        ("seeds: [a]", False),
+        ("grid: {model: transformer}", False),
+        ("folds: {by: subject}", False),
+        ("sample: {trials: 3}", False),
+        ("sample: {trials: 3, sampler: grid, space: {a: [1, 2]}}", False),
+        ("sample: {trials: 3, space: {a: {low: 1}}}", False),
+    ],
+)
+def test_a_study_is_checked_by_its_shape(study: str, allowed: bool) -> None:
+    assert is_allowed(f"{SMALL}study:\n  {study}\n") is allowed

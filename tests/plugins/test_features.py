@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from mabe_core import Feature, Pose, PoseLayout, UserError
-from mabe_plugins.features import InterpolateConfig, NormalizeConfig, mabe_features
+from mabe_plugins.features import mabe_features
+from mabe_plugins.features.interpolate import InterpolateConfig
+from mabe_plugins.features.normalize import NormalizeConfig
 
 FPS = 10.0
 NAN = float("nan")
@@ -148,5 +150,31 @@ def test_a_single_keypoint_has_no_body_length() -> None:
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, "nose"])
 def test_a_scale_that_is_no_length_is_refused(scale: object) -> None:
-    with pytest.raises(ValueError, match="body_length or a number of pixels"):
+    with pytest.raises(ValueError, match="body_length, arena, centimetres or a number of pixels"):
         NormalizeConfig(scale=scale)  # type: ignore[arg-type]
+
+
+def test_in_the_arenas_units_the_animals_walk_from_minus_a_half_to_a_half() -> None:
+    points = walk(frames=4000, missing=0.1)
+    points[7, 0, 0] = torch.tensor([9e3, -9e3])  # the tracker jumps, the arena stays
+    scaled = normalize(centre="arena", scale="arena")(Pose(points)).points.flatten(0, 2)
+    spread = torch.nanquantile(scaled, torch.tensor([0.002, 0.998], dtype=torch.float64), dim=0)
+    sides = spread[1] - spread[0]
+    assert sides.max() == pytest.approx(1.0, abs=0.02)
+    assert (spread[0] + spread[1]).abs().max() < 0.02
+
+
+def test_in_centimetres_a_recordings_own_pixels_count_or_the_configs() -> None:
+    points = walk()
+    known = normalize(attrs.evolve(LAYOUT, pixels_per_cm=16.0), centre="none", scale="centimetres")
+    assert known.context is None, "recordings of other sizes must not share it inside the step"
+    torch.testing.assert_close(known(Pose(points)).points, points / 16, equal_nan=True)
+    told = normalize(centre="none", scale="centimetres", pixels_per_cm=8.0)
+    torch.testing.assert_close(told(Pose(points)).points, points / 8, equal_nan=True)
+    with pytest.raises(UserError, match="does not say how many pixels a centimetre has"):
+        normalize(scale="centimetres")
+
+
+def test_pixels_per_cm_without_centimetres_are_refused() -> None:
+    with pytest.raises(ValueError, match="is used with scale: centimetres"):
+        NormalizeConfig(pixels_per_cm=3.0)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pose_writing import write_boris
 
 from mabe_core import Annotation, Bout, DataError
 from mabe_plugins.label_readers import BorisConfig, build_boris
+from tests.plugins.pose_writing import write_boris
 
 TWO_BOUTS = [
     (1.0, "resident", "attack", "START"),

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pose_writing import write_caltech
 
 from mabe_core import Annotation, Bout, DataError
 from mabe_plugins.label_readers import CaltechConfig, build_caltech
+from tests.plugins.pose_writing import write_caltech
 
 FIRST = [(1, 10, "other"), (11, 20, "attack"), (25, 30, "mount")]
 SECOND = [(5, 40, "attack")]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pose_writing import INDIVIDUALS, KEYPOINTS, pose_frame, write_csv
 
 from mabe_core import DataError
 from mabe_plugins.pose_readers import DeepLabCutConfig, build_deeplabcut, mabe_pose_readers
+from tests.plugins.pose_writing import INDIVIDUALS, KEYPOINTS, pose_frame, write_csv
 
 
 def read(file: Path, **settings):
@@ -168,6 +168,17 @@ def test_damage_is_an_error_that_names_the_place(file: Path, damage: str) -> Non
     with pytest.raises(DataError, match=message) as error:
         read(edited(file, edit))
     assert str(error.value).startswith(str(file))
+
+
+def test_a_row_too_long_is_not_made_up_for_by_one_too_short(file: Path) -> None:
+    for short, long in ((6, 7), (20, 12)):
+        lines = file.read_text().splitlines()
+        cells = [lines[number - 1].split(",") for number in (short, long)]
+        lines[short - 1], lines[long - 1] = ",".join(cells[0][:-1]), ",".join([*cells[1], "0.5"])
+        changed = file.with_name("changed.csv")
+        changed.write_text("\n".join(lines) + "\n")
+        with pytest.raises(DataError, match=rf"changed\.csv:{min(short, long)}: \d+ cells, not 19"):
+            read(changed)
 
 
 def test_missing_columns_are_named(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from pose_writing import INDIVIDUALS, KEYPOINTS, pose_frame, write_csv, write_h5
 
 from mabe_core import DataError
 from mabe_plugins.pose_readers import DeepLabCutConfig, build_deeplabcut
 from mabe_plugins.pose_readers.plain_pickle import NotPlain, read_plain_pickle
+from tests.plugins.pose_writing import INDIVIDUALS, KEYPOINTS, pose_frame, write_csv, write_h5
 
 pytest.importorskip("tables", reason="PyTables writes the files that these tests read")
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pose_writing import pose_frame, resolved, write_boris, write_caltech, write_csv
 
 from mabe_core import DataAccess, DataError, Dataset, UserError
 from mabe_plugins.label_readers import mabe_label_readers
 from mabe_plugins.pose_files import Pair, PoseFilesConfig, build, sources
 from mabe_plugins.pose_readers import mabe_pose_readers
+from tests.plugins.pose_writing import pose_frame, resolved, write_boris, write_caltech, write_csv
 
 BOUTS = [(1, 10, "other"), (11, 20, "attack"), (21, 40, "other")]
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import attrs
 import numpy as np
 import pytest
-from pose_writing import resolved
 
 from mabe_core import DataAccess, DataError, Dataset, import_report
 from mabe_plugins.label_readers import mabe_label_readers
 from mabe_plugins.pose_files import Pair, PoseFilesConfig, build
 from mabe_plugins.pose_readers import mabe_pose_readers
+from tests.plugins.pose_writing import resolved
 
 ROOT = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("MABE_SHARED_DATA", ROOT.parent / "shared" / "data"))

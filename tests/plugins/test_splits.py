@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mabe_core import Partition, Recording, Role, SplitContext, UserError, View
 from mabe_plugins.splits import (
@@ -132,6 +134,69 @@ class TestRecordings:
     def test_a_share_of_all_is_refused_in_the_config(self) -> None:
         with pytest.raises(ValueError, match="validation must be a share"):
             RecordingsConfig(validation=1.0)
+
+
+NAMES = st.lists(st.from_regex(r"[a-c]{1,2}[0-9]{1,3}", fullmatch=True), min_size=4, max_size=12, unique=True)
+
+
+class TestFolds:
+    @settings(max_examples=60, deadline=None)
+    @given(names=NAMES, folds=st.integers(2, 4), seed=st.integers(0, 5))
+    def test_each_recording_is_tested_once_and_in_no_other_part(
+        self, names: list[str], folds: int, seed: int
+    ) -> None:
+        many = [recording(name, frames=20) for name in names]
+        made = [split(many, seed, folds=folds, fold=fold) for fold in range(folds)]
+        tested = [segment.recording for partition in made for segment in partition.of("test")]
+        assert sorted(tested) == list(range(len(many)))
+        for partition in made:
+            assert sorted(segment.recording for segment in partition.segments) == list(range(len(many)))
+            assert partition.of("train")
+            assert partition.of("validation")
+        sizes = [len(partition.of("test")) for partition in made]
+        assert max(sizes) - min(sizes) <= 1
+
+    def test_the_fold_does_not_depend_on_the_seed_and_validation_does(self) -> None:
+        made = [split(TEN, seed, folds=3, fold=1) for seed in range(10)]
+        assert len({frozenset(names(each, "test")) for each in made}) == 1
+        assert len({frozenset(names(each, "validation")) for each in made}) > 2
+
+    def test_groups_are_dealt_out_in_natural_order_and_kept_together(self) -> None:
+        many = [recording(f"s{number}", subject=f"rat{number}") for number in (10, 9, 2, 1)]
+        found = [split(many, folds=2, fold=fold, group_by="subject") for fold in (0, 1)]
+        assert [{many[s.recording].name for s in each.of("test")} for each in found] == [
+            {"s1", "s9"},
+            {"s2", "s10"},
+        ]
+
+    def test_the_number_in_a_name_may_decide(self) -> None:
+        made = split(TEN, folds=5, fold=2, fold_by="number")
+        assert names(made, "test") == {"r2", "r7"}
+        with pytest.raises(UserError, match="fold 1 of 2 has none of the 2 recordings, whose numbers decide"):
+            split([recording("r2"), recording("r4")], folds=2, fold=0, fold_by="number")
+        with pytest.raises(UserError, match="recording 'late' has no number"):
+            split([*TEN, recording("late")], folds=2, fold=0, fold_by="number")
+
+    def test_too_few_are_told(self) -> None:
+        with pytest.raises(UserError, match="there are 2 recordings: too few for 3 folds"):
+            split(TEN[:2], folds=3, fold=0)
+        with pytest.raises(UserError, match="left for train: there are 1 by 'recording' outside the fold"):
+            split(TEN[:2], folds=2, fold=0)
+
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            ({"folds": 3}, "`folds` needs `fold` beside it"),
+            ({"fold": 0}, "`fold` needs `folds` beside it"),
+            ({"folds": 3, "fold": 3}, "of 3 the last is 2"),
+            ({"folds": 3, "fold": 0, "test": 0.2}, "leave `test` out"),
+            ({"folds": 3, "fold": 0, "validation": ("r1",)}, "validation is a share"),
+            ({"fold_by": "number"}, "there are none: add `folds`"),
+        ],
+    )
+    def test_what_does_not_go_together_is_refused_in_the_config(self, settings, message: str) -> None:
+        with pytest.raises(ValueError, match=message):
+            RecordingsConfig(**settings)
 
 
 class TestTimeBlocks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 import torch
 from torch import nn
@@ -14,12 +15,12 @@ from mabe_plugins.transformer import TransformerConfig
 SHAPE = DataShape(input_dim=28, num_classes=4, class_names=tuple("abcd"), sequence_length=64)
 
 
-def transformer(**config: object) -> nn.Module:
+def transformer(shape: DataShape = SHAPE, **config: object) -> nn.Module:
     settings = "".join(f"\n  {key}: {value}" for key, value in config.items())
     text = f"name: x\nmodel:\n  name: transformer{settings}\ndata: {{dataset: synthetic}}\n"
     experiment = resolve(read_text(text, "test.yaml"), load_plugins())
     torch.manual_seed(0)
-    return experiment.model.build(SHAPE)
+    return experiment.model.build(shape)
 
 
 def test_parameters_are_named_as_in_v3_and_are_as_many():
@@ -88,3 +89,37 @@ def test_rotary_attention_without_rotation_is_torchs_own():
 def test_a_width_that_heads_do_not_divide_is_refused():
     with pytest.raises(ValueError, match="multiple of num_heads"):
         TransformerConfig(hidden_dim=30, num_heads=8, positional_encoding=Component("sinusoidal"))
+
+
+@pytest.mark.parametrize("encoding", ["sinusoidal", "learned", "rotary"])
+def test_windows_of_1024_frames_are_seen_from_end_to_end(encoding):
+    shape = attrs.evolve(SHAPE, sequence_length=1024)
+    model = transformer(
+        shape, hidden_dim=16, num_layers=1, num_heads=2, positional_encoding=f"{{name: {encoding}}}"
+    )
+    model.eval()
+    x = torch.randn(1, 1024, 28)
+    far = x.clone()
+    far[:, -1] += 3.0
+    with torch.no_grad():
+        scores, other = model(x), model(far)
+    assert scores.shape == (1, 1024, 4)
+    assert (scores[:, 0] - other[:, 0]).abs().max() > 1e-7
+
+
+@pytest.mark.parametrize("encoding", ["sinusoidal", "rotary"])
+def test_attention_over_a_long_window_never_holds_all_pairs_of_frames(encoding):
+    frames = 1024
+    shape = attrs.evolve(SHAPE, sequence_length=frames)
+    model = transformer(
+        shape, hidden_dim=16, num_layers=1, num_heads=2, dropout=0.0, positional_encoding=encoding
+    )
+    sizes = []
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        sizes.append(tensor.numel())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        model(torch.randn(1, frames, 28))
+    assert max(sizes) < frames * frames

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fake_checkpoint import checkpoint
 
 from mabe_core.discovery import load_plugins
 from mabe_core.exchange import DataAccess
 from mabe_core.experiment import read_document, resolve
 from mabe_core.runs.checkpoints import write_checkpoint
 from mabe_core.runs.opening import OpenedRun, open_run
+from tests.runs.fake_checkpoint import checkpoint
 
 Opener = Callable[..., OpenedRun]
 

@@ -7,13 +7,13 @@ import json
 import os
 
 import pytest
-from fake_checkpoint import checkpoint
 
 from mabe_core.errors import RunError, UserError
 from mabe_core.runs import files
 from mabe_core.runs.checkpoints import newest_checkpoint, prune, read_pointer, write_checkpoint
 from mabe_core.runs.directory import all_runs, find_run
 from mabe_core.runs.files import read_json, write_json
+from tests.runs.fake_checkpoint import checkpoint
 
 
 @pytest.mark.parametrize("garbage", ["rubbish", "{}", "[1]", '{"epoch": "2"}', "", "\ufffd[", "[" * 20000])

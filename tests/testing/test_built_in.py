@@ -17,6 +17,7 @@ REGISTRY = load_plugins()
 BUILT_IN = [offer for offer in REGISTRY.all() if offer.origin.place == "built-in"]
 SETTINGS = {
     ("model", "transformer"): {"hidden_dim": 32, "num_layers": 2},
+    ("augmentation", "identity_swap"): {"labels_are_symmetric": True},
     ("dataset", "synthetic"): {"train_recordings": 3, "validation_recordings": 1, "seconds": 20.0},
     ("dataset", "pose_files"): {
         "folder": "data",
@@ -61,6 +62,7 @@ def test_a_built_in_component_passes(offer, samples, tmp_path):
         "there is no GPU here",
         "it has no parameters",
         "it looks at the whole recording",
+        "its numbers describe",
         "no `sources`: data that is generated",
     }
 
@@ -69,7 +71,7 @@ def test_the_example_package_passes_with_all_its_components(example_site):
     findings = check_plugin("mabe_tcn")
     assert_passes(findings)
     about = {finding.about for finding in findings}
-    assert about == {"plugin tcn", "model tcn", "feature motion", "metric kappa"}
+    assert about == {"plugin tcn", "model motion_tcn", "feature pair_motion", "metric kappa"}
 
 
 @pytest.mark.parametrize("plugin", ["tensorboard", "mlflow"])

@@ -54,3 +54,13 @@ def test_validation_without_a_label_is_refused_and_unscored_frames_are_told(mabe
     outcome = mabe(*words, "data.dataset={name: bad, how: short_validation}")
     assert outcome.code == 0, outcome.err
     assert "10 validation frames lie in stretches shorter than a window, and are not scored" in outcome.out
+
+
+def test_gaps_that_augmentation_leaves_are_told_before_training(mabe, tiny):
+    words = ("run", tiny, "--set", "data.augmentations=[keypoint_dropout]", "--set")
+    refused = mabe(*words, "data.features=[interpolate, normalize]")
+    assert refused.code == 2
+    assert "data.augmentations: they leave" in refused.err
+    assert "Add the feature `interpolate`, or move it behind the last" in refused.err
+    outcome = mabe(*words, "data.features=[normalize, interpolate]")
+    assert outcome.code == 0, outcome.err

@@ -15,6 +15,7 @@ from sklearn.metrics import f1_score
 from mabe_core.discovery import load_plugins
 from mabe_core.exchange import DataAccess
 from mabe_core.experiment import read_document, resolve
+from mabe_core.runs.directory import all_runs
 from mabe_core.runs.opening import open_run
 from mabe_core.training.run import train
 
@@ -22,8 +23,8 @@ LONG = ("--set", "training.epochs=12", "--set", "training.windows_per_epoch=800"
 
 
 def only_run(folder: Path) -> Path:
-    (run,) = [path for path in (folder / "runs").iterdir() if ".aside-" not in path.name]
-    return run
+    (run,) = all_runs(folder / "runs")
+    return run.path
 
 
 def final_weights(run: Path) -> dict[str, torch.Tensor]:

@@ -12,9 +12,9 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from mabe_core.exchange import Evaluation
+from mabe_core.exchange import UNLABELLED, Evaluation, ScoredFrames
 from mabe_core.specs import MetricSpec
-from mabe_core.testing.findings import Fault, Subject, Suite
+from mabe_core.testing.findings import Fault, NotAsked, Subject, Suite
 from mabe_core.testing.samples import data_shape
 
 SHAPE = data_shape(6, 4, 20)
@@ -24,16 +24,25 @@ NAME = re.compile(r"[!-.0-~]+")
 
 @attrs.frozen(eq=False)
 class MetricCase:
-    """A metric, and the names of those of its scores that are errors."""
+    """A metric, and what its spec says of it."""
 
     metric: Callable[[Evaluation], Mapping[str, float]]
-    lower_is_better: frozenset[str]
+    spec: MetricSpec[object]
+
+    @property
+    def lower_is_better(self) -> frozenset[str]:
+        """The names of those of its scores that are errors."""
+        return self.spec.lower_is_better
 
     def scores(self, confusion: NDArray[np.int64], loss: float = 1.0) -> dict[str, float]:
-        """Return the scores of a confusion matrix, which the metric cannot write into."""
+        """Return the scores of a confusion matrix, which the metric cannot write into.
+
+        One that needs frames is given frames of which there are as many.
+        """
         counts = np.asarray(confusion, dtype=np.int64)
         counts.flags.writeable = False
-        found = self.metric(Evaluation(counts, loss, SHAPE.class_names))
+        stretches = frames_of(counts) if self.spec.needs == "frames" else None
+        found = self.metric(Evaluation(counts, loss, SHAPE.class_names, stretches))
         if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
             raise Fault(f"it gives {found!r}, not scores by name")
         given: Mapping[str, Any] = found
@@ -46,7 +55,24 @@ class MetricCase:
 
 def prepare(subject: Subject) -> MetricCase:
     """Build the metric."""
-    return MetricCase(subject.build(SHAPE), cast("MetricSpec[object]", subject.spec).lower_is_better)
+    return MetricCase(subject.build(SHAPE), cast("MetricSpec[object]", subject.spec))
+
+
+def frames_of(confusion: NDArray[np.int64]) -> tuple[ScoredFrames, ...]:
+    """Return frames that count up to a confusion matrix, in two stretches with an unlabelled frame each."""
+    truth, found = (np.repeat(place.ravel(), confusion.ravel()) for place in np.indices(confusion.shape))
+    return tuple(_stretch(truth[half], found[half]) for half in (slice(0, None, 2), slice(1, None, 2)))
+
+
+def _stretch(truth: NDArray[np.int64], found: NDArray[np.int64]) -> ScoredFrames:
+    classes = np.arange(SHAPE.num_classes)
+    unlabelled = np.full((1, SHAPE.num_classes), UNLABELLED, dtype=np.int8)
+    labels = np.concatenate([(truth[:, None] == classes).astype(np.int8), unlabelled])
+    predicted = (np.append(found, 0)[:, None] == classes).astype(np.int8)
+    probability = np.where(predicted == 1, 0.7, 0.3 / (SHAPE.num_classes - 1)).astype(np.float32)
+    for values in (labels, probability, predicted):
+        values.flags.writeable = False
+    return ScoredFrames("made up", ("resident", "intruder"), 30.0, labels, probability, predicted)
 
 
 def confusions() -> dict[str, NDArray[np.int64]]:
@@ -91,6 +117,8 @@ def finite_scores_by_name(case: MetricCase) -> str:
 
 def perfect_is_better_than_all_wrong(case: MetricCase) -> None:
     """No score is better where every frame is wrong than where every frame is right, and some are worse."""
+    if case.spec.descriptive:
+        raise NotAsked("its numbers describe")
     best, worst = case.scores(confusions()["perfect"], 0.0), case.scores(confusions()["all wrong"], 9.0)
     signs = {name: -1 if name in case.lower_is_better else 1 for name in best}
     for name, sign in signs.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import attrs
 import torch
@@ -14,7 +15,9 @@ from torch.optim import Optimizer
 from mabe_core.testing.findings import Doubt, Fault, NotAsked, Subject, Suite
 from mabe_core.testing.samples import noise
 from mabe_core.training.parts import Parts, Schedule
+from mabe_core.training.precision import FLOAT32
 from mabe_core.training.state import Progress, capture, restore
+from mabe_core.training.step import PlainStep
 
 STEPS = 20
 
@@ -137,22 +140,23 @@ def it_resumes_from_a_checkpoint(subject: Subject) -> None:
     made, other = problem(subject), problem(subject)
     made.step(3)
     progress = Progress(3, torch.zeros((), dtype=torch.float64))
-    taken = capture(_parts(made), progress)
+    taken = capture(_step(made), progress)
     try:
         state = json.loads(json.dumps(taken.state))
     except TypeError as error:
         raise Fault(f"its state_dict holds what a checkpoint cannot: {error}") from error
-    restore(_parts(other), progress, attrs.evolve(copy.deepcopy(taken), state=state))
+    restore(_step(other), progress, attrs.evolve(copy.deepcopy(taken), state=state))
     made.step(3)
     other.step(3)
     if not torch.equal(made.weights(), other.weights()):
         raise Fault("restored from a checkpoint it goes on to other weights: state_dict leaves something out")
 
 
-def _parts(made: Problem) -> Parts:
-    return Parts(
-        made.module, _no_loss, made.optimizer, _no_factor, (), frozenset(), Schedule(1, 6, 1)
-    )  # what a checkpoint needs of them
+def _step(made: Problem) -> PlainStep:
+    """Return what a checkpoint is taken of."""
+    parts = Parts(made.module, _no_loss, made.optimizer, _no_factor, (), frozenset(), Schedule(1, 6, 1))
+    no_data: Any = None
+    return PlainStep(parts, no_data, None, FLOAT32, torch.device("cpu"))
 
 
 def _no_loss(scores: Tensor, targets: Tensor) -> Tensor:

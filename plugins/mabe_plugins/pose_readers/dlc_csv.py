@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,39 +15,56 @@ HEADERS = (["scorer", "individuals", "bodyparts", "coords"], ["scorer", "bodypar
 EXPECTED = (
     "a DeepLabCut CSV starts with rows scorer, individuals (where there are several), bodyparts, coords"
 )
+BOM = b"\xef\xbb\xbf"
+ROWS_AT_ONCE, BYTES_AT_ONCE = 50_000, 1 << 24
 # what stands for a missing value, as pandas writes and reads it
 MISSING = {"", "nan", "na", "n/a", "null", "none", "<na>"}
 
 
 def read_csv(file: Path) -> Table:
-    """Return the table of one file; raises DataError naming line and column."""
+    """Return the table of one file; raises DataError naming line and column.
+
+    Read in pieces, so that hours of it need little more memory than their numbers do.
+    """
     import pandas as pd
 
-    data = file.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    levels = _header(data, file)
-    body_at = _offset(data, len(levels))
-    rows, width = _rows(data[body_at:]), len(levels[0])
+    with file.open("rb") as opened:
+        head = [opened.readline() for _ in HEADERS[0]]
+    levels = _header(b"".join(head).removeprefix(BOM), file)
+    body_at = sum(len(line) for line in head[: len(levels)])
+    rows, commas = _extent(file, body_at)
+    width = len(levels[0])
     if not rows:
         raise DataError.at(file, "there is no frame in it, only a header.", len(levels))
+    if commas != rows * (width - 1):
+        raise _fault(file, body_at, levels)
+    frames = np.empty(rows, dtype=np.float64)
+    values = np.empty((rows, width - 1), dtype=np.float32)
+    done = 0
     try:
-        frame = pd.read_csv(
-            io.BytesIO(data),
+        with pd.read_csv(
+            file,
             header=None,
             skiprows=len(levels),
             dtype=np.float64,
             skip_blank_lines=False,
             nrows=rows,
+            chunksize=ROWS_AT_ONCE,
             low_memory=False,
-        )
+        ) as pieces:
+            for piece in pieces:
+                if piece.shape[1] != width:
+                    raise _fault(file, body_at, levels)
+                frames[done : done + len(piece)] = piece[0]
+                values[done : done + len(piece)] = piece.to_numpy()[:, 1:]
+                done += len(piece)
+    except DataError:
+        raise
     except ValueError:  # pandas' parser errors are of this family, as is a cell that is no number
-        raise _fault(data[body_at:], levels, file) from None
-    commas = data.count(b",", body_at)
-    if frame.shape != (rows, width) or commas != rows * (width - 1):
-        raise _fault(data[body_at:], levels, file)
-    values = frame.to_numpy()
-    return Table(
-        columns_of([level[1:] for level in levels]), values[:, 1:], values[:, 0], first_line=len(levels) + 1
-    )
+        raise _fault(file, body_at, levels) from None
+    if done != rows:
+        raise _fault(file, body_at, levels)
+    return Table(columns_of([level[1:] for level in levels]), values, frames, first_line=len(levels) + 1)
 
 
 def _header(data: bytes, file: Path) -> list[list[str]]:
@@ -79,25 +95,27 @@ def _header(data: bytes, file: Path) -> list[list[str]]:
     return levels
 
 
-def _offset(data: bytes, lines: int) -> int:
-    """Return where the line after so many lines starts."""
-    at = 0
-    for _ in range(lines):
-        at = data.find(b"\n", at) + 1
-        if at == 0:
-            return len(data)
-    return at
+def _extent(file: Path, start: int) -> tuple[int, int]:
+    """Return the number of rows from a byte on, not counting blank ones at the end, and of all commas."""
+    ends = commas = blank_ends = 0
+    rows = 0
+    with file.open("rb") as opened:
+        opened.seek(start)
+        while block := opened.read(BYTES_AT_ONCE):
+            commas += block.count(b",")
+            whole = block.rstrip()
+            if whole:
+                ends += blank_ends + whole.count(b"\n")
+                blank_ends = 0
+                rows = ends + 1
+            blank_ends += block.count(b"\n", len(whole))
+    return rows, commas
 
 
-def _rows(body: bytes) -> int:
-    """Return the number of rows, not counting blank ones at the end."""
-    body = body.rstrip()
-    return body.count(b"\n") + 1 if body else 0
-
-
-def _fault(body: bytes, levels: Sequence[Sequence[str]], file: Path) -> DataError:
+def _fault(file: Path, body_at: int, levels: Sequence[Sequence[str]]) -> DataError:
     """Find the first cell or row that does not fit, which the fast way only knows to be there."""
     width = len(levels[0])
+    body = file.read_bytes()[body_at:]
     for line, row in enumerate(body.rstrip().split(b"\n"), start=len(levels) + 1):
         cells = row.decode("utf-8", errors="replace").strip("\r").split(",")
         if len(cells) != width:

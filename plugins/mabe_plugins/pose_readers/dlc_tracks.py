@@ -20,6 +20,8 @@ AXES = ("x", "y", "z")
 LIKELIHOOD = "likelihood"
 # likelihoods come out of a sigmoid and, in filtered files, out of a median: no more than rounding beyond 1
 LIKELIHOOD_SLACK = 1e-3
+# rows put in order at a time: hours of them would be there twice
+ROWS_AT_ONCE = 50_000
 # what DeepLabCut calls the first animal where it numbers them
 ONLY_INDIVIDUAL = "individual1"
 
@@ -81,14 +83,20 @@ def tracks(table: Table, config: DeepLabCutConfig, file: Path) -> PoseTracks:
     _check_complete(place, individuals, keypoints, coords, file)
     _check_frames(table, file)
     order = [[[place[Column(i, k, c)] for c in coords] for k in keypoints] for i in individuals]
-    values = table.values[:, np.array(order)].astype(np.float32)
-    _check_values(values, has_likelihood, table, order, file)
-    points = values[..., : len(axes)]
-    confidence = np.nan_to_num(values[..., -1]).clip(0, 1) if has_likelihood else None
+    shape = (len(table.values), len(individuals), len(keypoints))
+    points = np.empty((*shape, len(axes)), dtype=np.float32)
+    confidence = np.empty(shape, dtype=np.float32) if has_likelihood else None
+    for start in range(0, len(points), ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        values = table.values[part][:, np.array(order)].astype(np.float32)
+        _check_values(values, has_likelihood, table, order, file, start)
+        points[part] = values[..., : len(axes)]
+        if confidence is not None:
+            confidence[part] = np.nan_to_num(values[..., -1]).clip(0, 1)
     notes = _drop_doubtful(points, confidence, config.min_confidence, file)
     if np.isnan(points).all():
         raise DataError.at(file, "no point is left: every one is missing, or below min_confidence.")
-    return PoseTracks(np.ascontiguousarray(points), individuals, keypoints, confidence, notes=notes)
+    return PoseTracks(points, individuals, keypoints, confidence, notes=notes)
 
 
 def _places(columns: Sequence[Column], file: Path) -> dict[Column, int]:
@@ -179,6 +187,7 @@ def _check_values(
     table: Table,
     order: Sequence[Sequence[Sequence[int]]],
     file: Path,
+    first_row: int,
 ) -> None:
     bad = np.isinf(values)
     if has_likelihood:
@@ -186,12 +195,14 @@ def _check_values(
         bad[..., -1] |= (likelihood < -LIKELIHOOD_SLACK) | (likelihood > 1 + LIKELIHOOD_SLACK)
     if bad.any():
         row, i, k, c = (int(axis[0]) for axis in np.nonzero(bad))
+        value = values[row, i, k, c]
+        row += first_row
         position = order[i][k][c]
         column = table.columns[position]
         why = " A likelihood lies between 0 and 1: are columns swapped?" * (column.coord == LIKELIHOOD)
         raise DataError.at(
             file,
-            f"{table.where(row)}column {position + 2} ({column}) is {values[row, i, k, c]:g}.{why}",
+            f"{table.where(row)}column {position + 2} ({column}) is {value:g}.{why}",
             table.line(row),
         )
 

@@ -5,19 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
-from attrs.validators import ge, gt, lt
+from attrs.validators import gt
 
 from mabe_core import EncodingShape, PositionalEncodingSpec, hookimpl
+from mabe_plugins.fields import dropout
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-def _dropout() -> float:
-    dropout: float = attrs.field(
-        default=0.1, validator=[ge(0.0), lt(1.0)], metadata={"help": "share of activations dropped"}
-    )
-    return dropout
 
 
 @attrs.frozen(kw_only=True)
@@ -28,14 +22,14 @@ class SinusoidalConfig:
         default=10000.0, validator=gt(1.0), metadata={"help": "longest wavelength, in frames over 2π"}
     )
     max_len: int = attrs.field(default=5000, validator=gt(0), metadata={"help": "longest window, in frames"})
-    dropout: float = _dropout()
+    dropout: float = dropout(0.1)
 
 
 @attrs.frozen(kw_only=True)
 class LearnedConfig:
     """One trained vector a frame of the window, added to the input (Gehring et al. 2017)."""
 
-    dropout: float = _dropout()
+    dropout: float = dropout(0.1)
 
 
 @attrs.frozen(kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import attrs
-from attrs.validators import ge, gt, lt
+from attrs.validators import ge, gt, lt, optional
 
 from mabe_core import SplitSpec, Splitter, hookimpl
 
@@ -24,7 +24,11 @@ class GivenConfig:
 
 @attrs.frozen(kw_only=True)
 class RecordingsConfig:
-    """Whole recordings, drawn by chance or named; never one recording in two parts."""
+    """Whole recordings, drawn by chance or named; never one recording in two parts.
+
+    With `folds` and `fold`, groups are dealt out to folds whatever the seed; that fold is the test part, and
+    validation is a share of the other groups, drawn by the seed.
+    """
 
     validation: Share = attrs.field(
         default=0.2,
@@ -42,6 +46,39 @@ class RecordingsConfig:
             "help": "keep together what has the same subject, lab, or other key of the dataset's groups"
         },
     )
+    folds: int | None = attrs.field(
+        default=None,
+        validator=optional(ge(2)),
+        metadata={"help": "test on one of so many folds of the groups", "identity": "unless default"},
+    )
+    fold: int | None = attrs.field(
+        default=None,
+        validator=optional(ge(0)),
+        metadata={"help": "which fold is tested on, from 0", "identity": "unless default"},
+    )
+    fold_by: Literal["order", "number"] = attrs.field(
+        default="order",
+        metadata={
+            "help": "order: groups, sorted by name, are dealt out in turn; number: the last number in a "
+            "group's name, modulo folds, is its fold",
+            "identity": "unless default",
+        },
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.folds is None or self.fold is None:
+            for key in ("folds", "fold"):
+                if getattr(self, key) is not None:
+                    raise ValueError(f"`{key}` needs `{'fold' if key == 'folds' else 'folds'}` beside it.")
+            if self.fold_by != "order":
+                raise ValueError("`fold_by` says how folds are made, and there are none: add `folds`.")
+            return
+        if self.fold >= self.folds:
+            raise ValueError(f"folds are counted from 0: of {self.folds} the last is {self.folds - 1}.")
+        if self.test:
+            raise ValueError("with `folds`, the fold is the test part: leave `test` out.")
+        if isinstance(self.validation, tuple):
+            raise ValueError("with `folds`, validation is a share: a group that is named is tested on too.")
 
 
 @attrs.frozen(kw_only=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mabe_core import Partition, Recording, Role, Segment, SplitContext, UserError, did_you_mean
+from mabe_core import Partition, Recording, Role, Segment, SplitContext, UserError, did_you_mean, natural
 
 if TYPE_CHECKING:
     from mabe_plugins.splits import RecordingsConfig, Share
@@ -38,12 +39,15 @@ def split_recordings(
     """Return whole recordings, those of one group in one part.
 
     A share is of the number of groups, rounded, at least one where it is above 0. The groups are shuffled by
-    the experiment's seed: test takes the first, validation the next, training the rest.
+    the experiment's seed: test takes the first, validation the next, training the rest. With folds, the fold
+    is the test part, and shares are of the groups outside it.
     """
     group_of = [_group(recording, config.group_by) for recording in recordings]
     groups = sorted(set(group_of))
+    tested = [] if config.folds is None else _in_fold(config, groups)
+    parts: dict[str, Role] = dict.fromkeys(tested, "test")
+    groups = [group for group in groups if group not in parts]
     random.Random(context.seed).shuffle(groups)
-    parts: dict[str, Role] = {}
     for role, share in (("test", config.test), ("validation", config.validation)):
         for group in _take(role, share, groups, parts, config.group_by):
             parts[group] = role  # type: ignore[assignment] # a str to mypy, though both are roles
@@ -51,7 +55,8 @@ def split_recordings(
     for role in ("train", "validation"):
         if role not in roles:
             raise UserError(
-                f"no recording is left for {role}: there are {len(groups)} by {config.group_by!r}. "
+                f"no recording is left for {role}: there are {len(groups)} by {config.group_by!r}"
+                f"{' outside the fold' if tested else ''}. "
                 "Lower the shares, or write `split: time_blocks`."
             )
     return _whole(recordings, roles)
@@ -73,6 +78,34 @@ def _group(recording: Recording, key: str) -> str:
         known = ["recording", *recording.groups]
         raise UserError(f"recording {recording.name!r} has no {key!r} to group by.{did_you_mean(key, known)}")
     return recording.groups[key]
+
+
+def _in_fold(config: RecordingsConfig, groups: Sequence[str]) -> list[str]:
+    """Return the groups of the fold, which do not depend on the seed; raise UserError for an empty fold."""
+    assert config.folds is not None, "the split has folds"
+    what = f"{config.group_by}s"
+    if len(groups) < config.folds:
+        raise UserError(f"there are {len(groups)} {what}: too few for {config.folds} folds.")
+    ordered = sorted(groups, key=natural)
+    by_number = config.fold_by == "number"
+    fold_of = {
+        group: (_number(group, config.group_by) if by_number else place) % config.folds
+        for place, group in enumerate(ordered)
+    }
+    for fold in range(config.folds):
+        if fold not in fold_of.values():
+            raise UserError(
+                f"fold {fold} of {config.folds} has none of the {len(groups)} {what}, whose numbers decide: "
+                "leave `fold_by` out, which deals them out in turn."
+            )
+    return [group for group in ordered if fold_of[group] == config.fold]
+
+
+def _number(group: str, key: str) -> int:
+    numbers = re.findall(r"\d+", group)
+    if not numbers:
+        raise UserError(f"{key} {group!r} has no number to take its fold from: leave `fold_by` out.")
+    return int(numbers[-1])
 
 
 def _take(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from attrs.validators import ge, gt, lt
 
 from mabe_core import Component, DataShape, ModelSpec, PositionalEncodingSpec, hookimpl
+from mabe_plugins.fields import count, dropout
 
 if TYPE_CHECKING:
     from torch import nn
@@ -15,19 +15,17 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class TransformerConfig:
-    """Transformer encoder (Vaswani et al. 2017), one score a class for each frame."""
+    """Transformer encoder (Vaswani et al. 2017), one score a class for each frame.
 
-    hidden_dim: int = attrs.field(default=256, validator=gt(0), metadata={"help": "width of the encoder"})
-    num_layers: int = attrs.field(default=4, validator=gt(0), metadata={"help": "encoder layers"})
-    num_heads: int = attrs.field(
-        default=8, validator=gt(0), metadata={"help": "attention heads; hidden_dim is a multiple of them"}
-    )
-    feedforward_factor: int = attrs.field(
-        default=4, validator=gt(0), metadata={"help": "width of the feed-forward part, in hidden_dim"}
-    )
-    dropout: float = attrs.field(
-        default=0.1, validator=[ge(0.0), lt(1.0)], metadata={"help": "share of activations dropped"}
-    )
+    A. Vaswani, N. Shazeer, N. Parmar, J. Uszkoreit, L. Jones, A. N. Gomez, Ł. Kaiser, I. Polosukhin (2017),
+    "Attention Is All You Need", NeurIPS.
+    """
+
+    hidden_dim: int = count(256, "width of the encoder")
+    num_layers: int = count(4, "encoder layers")
+    num_heads: int = count(8, "attention heads; hidden_dim is a multiple of them")
+    feedforward_factor: int = count(4, "width of the feed-forward part, in hidden_dim")
+    dropout: float = dropout(0.1)
     positional_encoding: Component[PositionalEncodingSpec[Any]] = attrs.field(
         default=Component("sinusoidal"), metadata={"help": "how the model knows a frame's place"}
     )

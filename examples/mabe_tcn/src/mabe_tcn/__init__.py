@@ -89,12 +89,12 @@ def build_kappa(_: KappaConfig, __: DataShape) -> Callable[[Evaluation], Mapping
 
 @hookimpl
 def mabe_models() -> list[ModelSpec[TcnConfig]]:
-    return [ModelSpec(name="tcn", config=TcnConfig, build=build_tcn)]
+    return [ModelSpec(name="motion_tcn", config=TcnConfig, build=build_tcn)]
 
 
 @hookimpl
 def mabe_features() -> list[FeatureSpec[MotionConfig]]:
-    return [FeatureSpec(name="motion", config=MotionConfig, build=build_motion)]
+    return [FeatureSpec(name="pair_motion", config=MotionConfig, build=build_motion)]
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""What the feature `motion` computes; imported when it is built."""
+"""What the feature `pair_motion` computes; imported when it is built."""
 
 from __future__ import annotations
 

@@ -1,0 +1,217 @@
+"""The scores of a trained model on recordings with labels: its own held-out ones, or others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from mabe_core.data.fingerprint import fingerprint
+from mabe_core.errors import UserError, did_you_mean
+from mabe_core.exchange import DataAccess, Dataset, Partition, Role, Segment, View
+from mabe_core.experiment import Experiment
+from mabe_core.inference.fitting import fit_labelled
+from mabe_core.inference.loading import load_member, read_experiment
+from mabe_core.inference.member import Member
+from mabe_core.models.entry import FILE as ENTRY
+from mabe_core.models.finding import ModelSource
+from mabe_core.runs.changes import data_changes
+from mabe_core.runs.model_input import ModelInput, model_input, read_model_input
+from mabe_core.runs.record import read_record
+from mabe_core.runs.scores import Stretch, read_scores
+from mabe_core.training.evaluation import Metrics, Scored, confusion_of, pooled, score_segments
+from mabe_core.training.events import Observer
+from mabe_core.training.features import input_names
+from mabe_core.training.held_out import best_checkpoint, score_held_out
+from mabe_core.training.reading import read_data, read_dataset
+from mabe_core.training.scoring import unchecked
+
+
+@attrs.frozen
+class Evaluated:
+    """Scores of one model on one part of some data.
+
+    told: the model. part: train, validation or test, or what the data is called. notices: what stands beside
+    every score. scores: each metric over all frames together. stretches: each with its own.
+    """
+
+    told: str
+    part: str
+    notices: tuple[str, ...]
+    classes: tuple[str, ...]
+    scores: dict[str, float]
+    stretches: tuple[Stretch, ...]
+
+
+def own_scores(
+    source: ModelSource,
+    part: Role | None,
+    access: DataAccess,
+    *,
+    device: str,
+    observe: Observer,
+) -> Evaluated:
+    """Return a run's scores on a part of its own data, by default the one that was held out for this.
+
+    What the run has kept is told; what it lacks, since an earlier version trained it or a file is damaged, is
+    computed and kept. Raises UserError where its data is gone, or other than it was.
+    """
+    kept = None
+    try:
+        kept = read_scores(source.run)
+    except UserError:
+        if _is_kept_elsewhere(source):
+            raise
+    if kept is not None and kept.model == source.sha256 and (part is None or part in kept.pooled):
+        chosen = part or kept.held_out
+        return Evaluated(
+            source.told,
+            chosen,
+            _told(kept.notice, chosen, kept.held_out),
+            tuple(kept.classes),
+            kept.pooled[chosen],
+            kept.stretches[chosen],
+        )
+    member, dataset, partition = _with_data(source, access, device)
+    metrics = Metrics.build(member.experiment, member.scorer.shape)
+    there: list[Role] = [role for role in ("validation", "test") if partition.of(role)]
+    wanted: Role = part or there[-1]
+    if not partition.of(wanted):
+        valid = ["train", *there]
+        raise UserError(f"the split of {source.run_id} has no part {wanted!r}.{did_you_mean(wanted, valid)}")
+    if wanted in there and member.record.state == "finished" and not _is_kept_elsewhere(source):
+        _keep(source, member, dataset, partition, observe)
+        return own_scores(source, wanted, access, device=device, observe=observe)
+    scored = score_segments(member.scorer, metrics, dataset, partition.of(wanted))
+    notices = (*source.notes, *_told(partition.notice, wanted, there[-1]))
+    return _evaluated(source.told, wanted, notices, metrics, scored)
+
+
+def scores_on(
+    member: Member,
+    other: Experiment,
+    called: str,
+    access: DataAccess,
+    names: Mapping[str, str],
+) -> Evaluated:
+    """Return the scores on all recordings of another experiment's data.
+
+    Raises UserError where its recordings or classes are of another kind than the model was trained on.
+    """
+    data = _of_the_models_kind(read_dataset(other, access), member, names)
+    metrics = Metrics.build(member.experiment, member.scorer.shape)
+    segments = [Segment(number, 0, each.frames, "test") for number, each in enumerate(data.recordings)]
+    scored = score_segments(member.scorer, metrics, data, segments)
+    known = _overlap(member, other, access)
+    return _evaluated(member.source.told, called, (*member.source.notes, *known), metrics, scored)
+
+
+def _evaluated(
+    told: str, part: str, notices: tuple[str, ...], metrics: Metrics, scored: Sequence[Scored]
+) -> Evaluated:
+    stretches = tuple(each.stretch for each in scored)
+    if not confusion_of(stretches, metrics.classes).any():
+        raise UserError(f"no frame of {part} is labelled: there is nothing to score by")
+    return Evaluated(told, part, notices, metrics.classes, pooled(metrics, scored), stretches)
+
+
+def _told(notice: str, part: Role | str, held_out: str) -> tuple[str, ...]:
+    told = [notice] if notice else []
+    if part == "train":
+        told.append("The model was trained on these recordings: such scores say nothing about others.")
+    elif part == "validation":
+        told.append("The checkpoint was chosen by its score on these recordings.")
+    return tuple(told)
+
+
+def _is_kept_elsewhere(source: ModelSource) -> bool:
+    """Tell whether a model is an entry of the registry or an export, which nobody changes."""
+    return (source.folder / ENTRY).exists()
+
+
+def _with_data(source: ModelSource, access: DataAccess, device: str) -> tuple[Member, Dataset, Partition]:
+    experiment, _ = read_experiment(source)
+    record = read_record(source.run)
+    assert record is not None, "a model that was found has a record"
+    changed = data_changes(record.data, fingerprint(experiment.data.dataset, access))
+    if changed:
+        raise UserError(
+            f"{source.run_id} was trained on other data than is here: {', '.join(changed[:5])}. `--data "
+            "FILE` scores it on another experiment's data"
+        )
+    dataset, partition = read_data(experiment, access)
+    expects = read_model_input(record.model_input) or _expected(experiment, dataset)
+    return load_member(source, device, expects), dataset, partition
+
+
+def _expected(experiment: Experiment, dataset: Dataset) -> ModelInput:
+    """Return what a model expects that an earlier version trained, from its own data."""
+    first = dataset.recordings[0]
+    names = input_names(experiment.data, first, first.views[0].individuals)
+    return model_input(experiment.data, dataset, names)
+
+
+def _keep(
+    source: ModelSource,
+    member: Member,
+    dataset: Dataset,
+    partition: Partition,
+    observe: Observer,
+) -> None:
+    run = source.run
+    with run.held():
+        scores = score_held_out(
+            run,
+            member.experiment,
+            best_checkpoint(run),
+            member.scorer,
+            dataset,
+            partition,
+            notice=partition.notice,
+            observe=observe,
+            check=unchecked,
+        )
+        record = read_record(run)
+        assert record is not None, "it was there a moment ago"
+        record.held_out = scores.pooled[scores.held_out]
+        record.model_input = attrs.asdict(member.expects)
+        record.save(run)
+
+
+def _of_the_models_kind(dataset: Dataset, member: Member, names: Mapping[str, str]) -> Dataset:
+    """Return the recordings with keypoints, individuals and classes in the model's order."""
+    wanted = member.expects.classes
+    differing = sorted(set(wanted) ^ set(dataset.classes))
+    if differing:
+        raise UserError(
+            f"the data has the classes {', '.join(dataset.classes)}, the model {', '.join(wanted)}: "
+            f"{', '.join(differing)} in one of them only. Map words under `behaviours` in the dataset"
+        )
+    order = [dataset.classes.index(name) for name in wanted]
+    recordings = tuple(
+        attrs.evolve(
+            fit_labelled(recording, member, names),
+            views=tuple(View(view.individuals, view.labels[:, order]) for view in recording.views),
+        )
+        for recording in dataset.recordings
+    )
+    return attrs.evolve(dataset, recordings=recordings, classes=tuple(wanted))
+
+
+def _overlap(member: Member, other: Experiment, access: DataAccess) -> list[str]:
+    """Tell which files the model was trained or chosen on, as far as files are what data is read from."""
+    here = fingerprint(other.data.dataset, access)
+    trained = {sha256: name for name, sha256 in member.record.data.items()}
+    same = sorted(name for name, sha256 in here.items() if sha256 in trained)
+    mine, theirs = member.experiment.data.dataset, other.data.dataset
+    if same:
+        return [
+            f"{len(same)} of the {len(here)} files of this data are files that {member.record.id} was made "
+            f"with ({', '.join(same[:3])}{', …' if len(same) > 3 else ''}): scores on them say little about "
+            "others."
+        ]
+    if not here and (mine.name, mine.config) == (theirs.name, theirs.config):
+        return [
+            f"This is the data that {member.record.id} was made with: scores on it say little about others."
+        ]
+    return []

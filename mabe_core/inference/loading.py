@@ -1,0 +1,130 @@
+"""Loads trained models, by a name of the registry, an id of a run or a study, or a folder."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import nn
+
+from mabe_core.discovery import load_plugins
+from mabe_core.errors import UserError
+from mabe_core.experiment import Experiment, read_document, resolve
+from mabe_core.inference.member import Member
+from mabe_core.inference.model import Model
+from mabe_core.models.finding import ModelSource, default_models_dir, find_model
+from mabe_core.registry import Registry
+from mabe_core.runs.checkpoints import read_pointer
+from mabe_core.runs.identity import providers
+from mabe_core.runs.model_input import ModelInput, read_model_input
+from mabe_core.runs.record import Record, read_record
+from mabe_core.runs.study import Study
+from mabe_core.runs.study import find as find_run_or_study
+from mabe_core.training.blame import build_at
+from mabe_core.training.run import find_device
+from mabe_core.training.scoring import Scorer
+from mabe_core.training.state import generators, restore_generators
+
+
+def load_model(
+    reference: str | Path,
+    *,
+    runs_dir: str | Path | None = None,
+    models_dir: str | Path | None = None,
+    device: str = "auto",
+) -> Model:
+    """Load a trained model, or the models of a study, whose probabilities are then averaged.
+
+    reference: `name@alias` or `name@3` of the registry, the id of a run or a study or its beginning, or a
+    folder: a run directory or an export. runs_dir, models_dir: by default $MABE_RUNS or ./runs, $MABE_MODELS
+    or ./models. device: auto, cpu, cuda or cuda:N.
+    The plugin files that lie beside the weights are run: load what you trust. Raises UserError where there is
+    no such model, or what it needs is missing or was changed; warns of what should be known of it.
+    """
+    runs = Path(runs_dir or os.environ.get("MABE_RUNS") or "runs")
+    models = Path(models_dir) if models_dir else default_models_dir()
+    model = open_model(str(reference), runs, models, device=device)
+    for note in model.notes:
+        warnings.warn(note, stacklevel=2)
+    return model
+
+
+def open_model(reference: str, runs_dir: Path, models_dir: Path, *, device: str = "auto") -> Model:
+    """Load a model as `load_model` does; what should be known of it is in its notes."""
+    study = find_study(reference, runs_dir, models_dir)
+    if study is None:
+        source = find_model(reference, runs_dir, models_dir)
+        member = load_member(source, device)
+        return Model.of(source.told, (member,), (*source.notes, *member.notes))
+    trained: list[str] = []
+    missing: list[str] = []
+    for run in study.runs(runs_dir):
+        (trained if read_pointer(run.best) else missing).append(run.id)
+    if not trained:
+        raise UserError(f"no member of {study.id} is trained yet: `mabe-run --resume {study.id}` goes on")
+    sources = [find_model(run, runs_dir, models_dir) for run in trained]
+    notes = [note for source in sources for note in source.notes]
+    if missing:
+        notes.append(f"{len(missing)} of the {len(study.members)} members of {study.id} are not trained yet")
+    members = tuple(load_member(source, device) for source in sources)
+    notes += dict.fromkeys(note for member in members for note in member.notes)
+    return Model.of(f"{study.id}, the mean of {len(members)} models", members, tuple(notes))
+
+
+def find_study(reference: str, runs_dir: Path, models_dir: Path) -> Study | None:
+    """Return the study that a reference leads to, if it is one."""
+    if "@" in reference or os.sep in reference or (models_dir / reference).is_dir():
+        return None
+    try:
+        found = find_run_or_study(runs_dir, reference)
+    except UserError:
+        return None  # find_model says what is wrong
+    return found if isinstance(found, Study) else None
+
+
+def read_experiment(source: ModelSource) -> tuple[Experiment, Registry]:
+    """Return the experiment of a model, with the plugins that lie beside it and those installed."""
+    document = read_document(source.run.experiment)
+    registry = load_plugins(document.plugin_files)
+    return resolve(document, registry), registry
+
+
+def load_member(source: ModelSource, device: str, expects: ModelInput | None = None) -> Member:
+    """Load one model; expects: what it was trained on, where its record does not tell."""
+    experiment, registry = read_experiment(source)
+    record = read_record(source.run)
+    assert record is not None, "a model that was found has a record"
+    expects = expects or read_model_input(record.model_input)
+    if expects is None:
+        raise UserError(
+            f"{source.told} was trained by an earlier version, which did not keep what its model expects. "
+            f"`mabe evaluate {source.run_id}`, where its data is, adds that"
+        )
+    place = find_device(device)
+    dtype = torch.float64 if record.auto.get("precision") == "float64" else torch.float32
+    before = generators(place)
+    model: nn.Module = build_at("model", experiment.model, expects.data_shape())
+    restore_generators(before, place)
+    model.to(device=place, dtype=dtype)  # before it is filled: float64 tensors stay what they are
+    try:
+        model.load_state_dict(load(source.read_model()))
+    except (SafetensorError, RuntimeError) as error:
+        told = " ".join(str(error).split())
+        raise UserError(f"the weights of {source.told} do not fit its model: {told}") from error
+    scorer = Scorer(model, experiment.data, expects.data_shape(), place, dtype)
+    notes = tuple(_other_versions(experiment, registry, record))
+    return Member(source, experiment, record, expects, scorer, notes)
+
+
+def _other_versions(experiment: Experiment, registry: Registry, record: Record) -> list[str]:
+    trained = {(item["kind"], item["name"]): item.get("version") for item in record.components}
+    return [
+        f"{offer.spec.kind} {offer.spec.name} is version {offer.spec.version} here, was "
+        f"{trained[offer.key]} when {record.id} was trained: results may differ"
+        for offer in providers(experiment, registry)
+        if trained.get(offer.key, offer.spec.version) != offer.spec.version
+    ]

@@ -1,0 +1,1 @@
+"""Studies: one file that stands for many experiments, run here or in the cloud."""

@@ -1,0 +1,52 @@
+"""Chooses how the steps of a training are executed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from mabe_core.experiment import Experiment
+from mabe_core.training.captured_step import CapturedStep
+from mabe_core.training.inputs import TrainingData
+from mabe_core.training.parts import Parts
+from mabe_core.training.precision import Precision
+from mabe_core.training.step import PlainStep, Step
+
+
+def choose_step(
+    experiment: Experiment,
+    parts: Parts,
+    data: TrainingData,
+    precision: Precision,
+    device: torch.device,
+    tell: Callable[[str], None],
+) -> Step:
+    """Return a captured step on a CUDA device, and a plain one elsewhere or where `step` asks for it.
+
+    A model that does not run with weights in the arithmetic's format keeps them, and torch casts.
+    """
+    if experiment.step == "plain" or device.type != "cuda":
+        return PlainStep(parts, data, experiment.training.grad_clip, precision, device)
+    lowered = CapturedStep(experiment, parts, data, precision, device, lowered=True, tell=tell)
+    if not precision.mixed or _runs(lowered, data):
+        return lowered
+    lowered.weights.undo()
+    return CapturedStep(experiment, parts, data, precision, device, lowered=False, tell=tell)
+
+
+def _runs(step: CapturedStep, data: TrainingData) -> bool:
+    """Tell whether the model takes inputs, and gives gradients, in the arithmetic's format."""
+    starts = data.train_starts[:2].to(step.device)
+    buffers = [(buffer, buffer.clone()) for buffer in step.parts.model.buffers()]
+    try:
+        with torch.random.fork_rng([step.device]):
+            inputs, targets = data.train(starts)
+            loss = step.parts.loss(step.forward(inputs), targets)
+            torch.autograd.grad(loss, step.weights.parameters, allow_unused=True)
+    except RuntimeError:
+        return False
+    finally:
+        for buffer, before in buffers:
+            buffer.data.copy_(before)
+    return True

@@ -1,0 +1,152 @@
+"""From probabilities and truth to scores: counts, confusion, and the experiment's metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from mabe_core.errors import UserError
+from mabe_core.exchange import Dataset, DataShape, Evaluation, ScoredFrames, Segment
+from mabe_core.experiment import Experiment
+from mabe_core.runs.scores import Frames, Stretch
+from mabe_core.training.blame import blame, build_at
+from mabe_core.training.scoring import Check, Scorer, decide, unchecked
+
+Metric = Callable[[Evaluation], Mapping[str, float]]
+
+
+@attrs.frozen(eq=False)
+class Metrics:
+    """The metrics of an experiment, each built for its data."""
+
+    experiment: Experiment
+    functions: tuple[Metric, ...]
+    classes: tuple[str, ...]
+
+    @classmethod
+    def build(cls, experiment: Experiment, shape: DataShape) -> Metrics:
+        """Build them."""
+        functions = tuple(build_at("metrics", component, shape) for component in experiment.metrics)
+        return cls(experiment, functions, shape.class_names)
+
+    def of(
+        self, confusion: NDArray[np.int64], loss: float, frames: Iterable[ScoredFrames] | None
+    ) -> dict[str, float]:
+        """Return every score by name; confusion is (classes, classes), rows truth, of these frames.
+
+        Without frames, the scores that counts are enough for.
+        """
+        counts = confusion.copy()
+        counts.flags.writeable = False  # metrics look at it one after another
+        stretches = None if frames is None else tuple(frames)
+        evaluation = Evaluation(confusion=counts, loss=loss, class_names=self.classes, stretches=stretches)
+        values: dict[str, float] = {}
+        for component, function in zip(self.experiment.metrics, self.functions, strict=True):
+            if stretches is None and component.spec and component.spec.needs == "frames":
+                continue
+            with blame("metrics", component):
+                values |= {name: float(value) for name, value in function(evaluation).items()}
+        return values
+
+
+@attrs.frozen(eq=False)
+class Scored:
+    """One stretch with its frames; loss: the mean negative log-likelihood of the truth, in nats."""
+
+    stretch: Stretch
+    frames: Frames
+    loss: float
+
+
+def score_segments(
+    scorer: Scorer,
+    metrics: Metrics,
+    dataset: Dataset,
+    segments: Iterable[Segment],
+    check: Check = unchecked,
+) -> list[Scored]:
+    """Score every view of these stretches of recordings; `check` as for Scorer.probabilities."""
+    return [
+        _scored(scorer, metrics, dataset, segment, view, check)
+        for segment in segments
+        for view in range(len(dataset.recordings[segment.recording].views))
+    ]
+
+
+def pooled(metrics: Metrics, scored: Sequence[Scored]) -> dict[str, float]:
+    """Return the metrics over all frames of several stretches together."""
+    frames = [int(confusion_of([each.stretch], metrics.classes).sum()) for each in scored]
+    loss = sum(each.loss * count for each, count in zip(scored, frames, strict=True)) / max(sum(frames), 1)
+    confusion = confusion_of((each.stretch for each in scored), metrics.classes)
+    return metrics.of(confusion, loss, (_seen(each.stretch, each.frames) for each in scored))
+
+
+def confusion_of(stretches: Iterable[Stretch], classes: Sequence[str]) -> NDArray[np.int64]:
+    """Return the counts of several stretches together, int64 (classes, classes), rows truth."""
+    total = np.zeros((len(classes), len(classes)), dtype=np.int64)
+    for stretch in stretches:
+        assert stretch.confusion is not None, "frames have one class each"
+        total += np.array(stretch.confusion, dtype=np.int64)
+    return total
+
+
+def _scored(
+    scorer: Scorer, metrics: Metrics, dataset: Dataset, segment: Segment, number: int, check: Check
+) -> Scored:
+    if not dataset.exclusive:
+        raise UserError("several classes a frame are not supported yet")
+    recording = dataset.recordings[segment.recording]
+    view = recording.views[number]
+    probability = scorer.probabilities(recording, view.individuals, segment.start, segment.stop, check=check)
+    truth = view.labels[segment.start : segment.stop]
+    predicted = decide(probability)
+    confusion = _confusion(truth, predicted)
+    loss = _loss(truth, probability)
+    frames = Frames(truth, probability.astype(np.float16), predicted)
+    stretch = Stretch(
+        recording=recording.name,
+        individuals=[recording.individuals[each] for each in view.individuals],
+        fps=float(recording.fps),
+        start=segment.start,
+        stop=segment.stop,
+        counts=_counts(truth, predicted),
+        confusion=confusion.tolist(),
+        scores={},
+    )
+    scores = metrics.of(confusion, loss, [_seen(stretch, frames)])
+    return Scored(attrs.evolve(stretch, scores=scores), frames, loss)
+
+
+def _seen(stretch: Stretch, frames: Frames) -> ScoredFrames:
+    """Return a stretch as metrics are given it."""
+    return ScoredFrames(
+        stretch.recording,
+        tuple(stretch.individuals),
+        stretch.fps,
+        frames.truth,
+        frames.probability.astype(np.float32),
+        frames.predicted,
+    )
+
+
+def _counts(truth: NDArray[np.int8], predicted: NDArray[np.int8]) -> list[list[int]]:
+    """Return of each class its true positives, false positives and false negatives."""
+    found = predicted == 1
+    each = (found & (truth == 1), found & (truth == 0), ~found & (truth == 1))
+    return [list(map(int, counts)) for counts in zip(*(frames.sum(axis=0) for frames in each), strict=True)]
+
+
+def _confusion(truth: NDArray[np.int8], predicted: NDArray[np.int8]) -> NDArray[np.int64]:
+    classes = truth.shape[1]
+    labelled = (truth == 1).any(axis=1)
+    pairs = truth[labelled].argmax(axis=1) * classes + predicted[labelled].argmax(axis=1)
+    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+
+
+def _loss(truth: NDArray[np.int8], probability: NDArray[np.float32]) -> float:
+    of_truth = probability[truth == 1].astype(np.float64)
+    smallest = np.finfo(np.float32).tiny  # a probability below what a float32 holds is 0
+    return float(-np.log(of_truth.clip(min=smallest)).mean()) if len(of_truth) else 0.0

@@ -1,0 +1,200 @@
+"""Scores whole recordings with a trained model: every frame by each window that holds it, averaged.
+
+What is held at a time is a batch of windows and the frames they span, however long a recording is; only a
+feature that looks at a whole recording (`context` None) has it whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import attrs
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mabe_core.data.windows import WindowShape, overlapping
+from mabe_core.errors import UserError
+from mabe_core.exchange import DataShape, Pose, Recording
+from mabe_core.experiment.schema import Data
+from mabe_core.training.features import FeaturePipeline, view_layout
+
+# frames of all windows scored at once: enough to keep a device busy, few enough for a laptop's memory
+FRAMES_AT_ONCE = 16_384
+
+# told how many frames of a stretch are scored; what it raises ends the scoring
+Check = Callable[[int], None]
+
+
+def unchecked(_: int) -> None:
+    """Let it go on."""
+
+
+def decide(probability: NDArray[np.floating], *, exclusive: bool = True) -> NDArray[np.int8]:
+    """Return what is predicted, int8 (frames, classes), 1 or 0, of probabilities (frames, classes).
+
+    The most probable class, the first of equals; each above one half, where a frame may have several.
+    """
+    if not exclusive:
+        return (probability > 0.5).astype(np.int8)
+    predicted = np.zeros(probability.shape, dtype=np.int8)
+    predicted[np.arange(len(probability)), probability.argmax(axis=1)] = 1
+    return predicted
+
+
+@attrs.frozen(eq=False)
+class Scorer:
+    """A trained model, and what turns a recording into its inputs.
+
+    data: the experiment's section, whose features and windows are used. stride: windows start so many of
+    their places apart; by default half a window.
+    """
+
+    model: nn.Module
+    data: Data
+    shape: DataShape
+    device: torch.device
+    dtype: torch.dtype
+    stride: int | None = None
+
+    def probabilities(
+        self,
+        recording: Recording,
+        individuals: tuple[int, ...],
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        check: Check = unchecked,
+    ) -> NDArray[np.float32]:
+        """Return the probability of each class in frames [start, stop), float32 (frames, classes).
+
+        individuals: of the view, agent first. Features see the whole recording, windows the stretch alone;
+        one shorter than a window is scored in a window that repeats its last frame.
+        check: called before each batch of windows. Raises UserError where the inputs are others than the
+        model was trained on, or missing.
+        """
+        stop = recording.frames if stop is None else stop
+        scored = np.empty((stop - start, self.shape.num_classes), dtype=np.float32)
+        columns = _Columns.of(self, recording, individuals)
+        done = 0
+        was_training = self.model.training
+        self.model.eval()
+        for part in self._stream(columns, start, stop, check):
+            scored[done : done + len(part)] = part
+            done += len(part)
+        self.model.train(was_training)
+        assert done == len(scored), "windows cover every frame"
+        return scored
+
+    def tensor(self, values: NDArray[np.float32]) -> Tensor:
+        """Return values as the model calculates, on its device."""
+        return torch.as_tensor(values, dtype=self.dtype, device=self.device)
+
+    @torch.no_grad()
+    def _stream(
+        self, columns: _Columns, start: int, stop: int, check: Check
+    ) -> Iterator[NDArray[np.float32]]:
+        """Yield the frames' probabilities, in order, as soon as no further window holds them."""
+        window = WindowShape(self.data.sequence_length, self.data.frame_gap)
+        starts = overlapping(stop - start, window, self.stride or max(window.length // 2, 1))
+        at_once = max(FRAMES_AT_ONCE // window.length, 1)
+        sums = torch.zeros(0, self.shape.num_classes + 1, dtype=torch.float64)  # the last column counts
+        first = place = 0  # the frame that `sums` begins with, the next window
+        while place < len(starts):
+            check(first)
+            batch = starts[place : place + at_once]
+            end = min(int(batch[-1]) + window.span, stop - start)
+            try:
+                frames, found = self._batch(columns, batch, window, start, end)
+            except torch.OutOfMemoryError:
+                if at_once == 1:
+                    raise
+                at_once //= 2
+                continue
+            more = max(end - first - len(sums), 0)
+            sums = torch.cat([sums, sums.new_zeros(more, sums.shape[1])])
+            sums[:, :-1].index_add_(0, frames - first, found)
+            sums[:, -1].index_add_(0, frames - first, sums.new_ones(len(frames)))
+            place += len(batch)
+            until = int(starts[place]) if place < len(starts) else stop - start
+            over, sums, first = sums[: until - first], sums[until - first :], until
+            yield (over[:, :-1] / over[:, -1:]).float().numpy()
+
+    def _batch(
+        self, columns: _Columns, starts: NDArray[np.int64], window: WindowShape, offset: int, end: int
+    ) -> tuple[Tensor, Tensor]:
+        """Return the frames of windows that lie before `end`, one after another, and their probabilities."""
+        low = int(starts[0])
+        inputs = columns.between(offset + low, offset + end)
+        frames = torch.as_tensor(starts)[:, None] + torch.arange(window.length) * window.gap
+        inside = frames < end
+        last = inside.sum(1, keepdim=True) - 1
+        padded = torch.where(inside, frames, frames.gather(1, last))
+        scores = self.model(inputs[(padded - low).to(self.device)])
+        last_stage = scores[-1] if scores.dim() == 4 else scores
+        found = last_stage.softmax(-1) if self.shape.exclusive else last_stage.sigmoid()
+        # summed on the CPU, in order: on some devices the order of sums, and so their bits, would vary
+        return frames[inside], found.cpu().double()[inside]
+
+
+@attrs.frozen(eq=False)
+class _Columns:
+    """The model's inputs of one view, computed as they are asked for.
+
+    whole: the pose after the features that look at the whole recording, where there are any.
+    """
+
+    scorer: Scorer
+    pipeline: FeaturePipeline
+    recording: Recording
+    individuals: tuple[int, ...]
+    whole: Pose | None
+
+    @classmethod
+    def of(cls, scorer: Scorer, recording: Recording, individuals: tuple[int, ...]) -> _Columns:
+        pipeline = FeaturePipeline.build(scorer.data, view_layout(recording, individuals))
+        if not pipeline.whole_features:
+            return cls(scorer, pipeline, recording, individuals, None)
+        with torch.no_grad():
+            points = scorer.tensor(_seen(recording.points, individuals))
+            return cls(scorer, pipeline, recording, individuals, pipeline.whole(Pose(points)))
+
+    def between(self, start: int, stop: int) -> Tensor:
+        """Return (frames, inputs) of the recording's frames [start, stop)."""
+        low = max(start - self.pipeline.context, 0)
+        pose = self.pipeline.local(self._pose(low, stop + self.pipeline.context))
+        found, names = self.pipeline.columns(pose)
+        found = found[start - low : stop - low]
+        name, trained = self.recording.name, self.scorer.shape.input_names
+        if names != trained:
+            raise UserError(
+                f"{name} gives {len(names)} inputs, the model was trained on {len(trained)}: "
+                f"{_differing(names, trained)}"
+            )
+        missing = ~found.isfinite()
+        if bool(missing.any()):
+            worst = names[int(missing.sum(0).argmax())]
+            raise UserError(
+                f"{name}: inputs are missing in frames {start} to {stop - 1} (most in {worst}), and the "
+                "model was trained without the feature `interpolate`, which fills gaps"
+            )
+        return found
+
+    def _pose(self, start: int, stop: int) -> Pose:
+        if self.whole is None:
+            return Pose(self.scorer.tensor(_seen(self.recording.points[start:stop], self.individuals)))
+        columns = {name: column[start:stop] for name, column in self.whole.columns.items()}
+        return Pose(self.whole.points[start:stop], columns)
+
+
+def _seen(points: NDArray[np.float32], individuals: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return the points of these individuals, in this order; hours of all of them are not there twice."""
+    if individuals == tuple(range(points.shape[1])):
+        return points
+    return points[:, list(individuals)]
+
+
+def _differing(here: tuple[str, ...], trained: tuple[str, ...]) -> str:
+    differing = sorted(set(here) ^ set(trained)) or ["they are in another order"]
+    return ", ".join(differing[:6]) + (", …" if len(differing) > 6 else "")

@@ -1,0 +1,260 @@
+"""`mabe compare`: what a user is shown, and told beside it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mabe_core.runs.directory import RunDirectory
+from mabe_core.runs.study import Member, Study, write_study
+from tests.conftest import Outcome
+from tests.made_runs import CLASSES, made_run, made_scores
+
+Mabe = Callable[..., Outcome]
+GOOD = np.array([[50, 5, 0], [5, 30, 5], [0, 2, 8]])
+POOR = np.array([[40, 15, 0], [15, 20, 5], [0, 6, 4]])
+
+
+def films(matrix: np.ndarray, number: int = 6) -> dict[str, np.ndarray]:
+    """Return the counts of some recordings, a little different from each other."""
+    return {f"film{k}": matrix + np.diag([k, 0, 0]) for k in range(number)}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def study(folder: Path) -> Study:
+    """Return a study of two widths and three seeds, and one member that was not begun."""
+    members = []
+    for dim, matrix in ((16, POOR), (32, GOOD)):
+        for seed in (0, 1, 2):
+            run = made_run(folder, f"model.hidden_dim={dim}", f"seed={seed}")
+            made_scores(run, films(matrix + np.diag([seed, 0, 0])))
+            members.append(Member(id=run.id, settings={"model.hidden_dim": dim, "seed": seed}))
+    members.append(Member(id="made-0000000000", settings={}))
+    made = Study(
+        id="made-0123456789",
+        name="made",
+        description="",
+        axes=["model.hidden_dim", "seed"],
+        members=tuple(members),
+        text="",
+    )
+    write_study(folder, made)
+    return made
+
+
+def test_a_study(mabe: Mabe, study: Study) -> None:
+    told = mabe("compare", study.id)
+    assert told.code == 0
+    title, best, other, _, *notes = told.out.splitlines()
+    assert title.split("  ")[1].strip() == "model.hidden_dim"
+    assert best.split()[:2] == ["1", "32"]
+    assert best.split("  ")[-2:] == ["best", "3 runs"] or "best" in best
+    assert other.split()[:2] == ["2", "16"]
+    assert "3 seeds" in best
+    assert "±" in best
+    assert "[-0." in other
+    assert "1 of the 7 members of made-0123456789 were not begun" in notes
+    assert "mabe" not in told.err
+
+
+def test_json_and_csv_say_the_same(mabe: Mabe, study: Study, tmp_path: Path) -> None:
+    words = ("compare", "made-0123", "--metric", "accuracy", "--all-metrics")
+    found = json.loads(mabe(*words, "--json").out)
+    assert found["metric"] == "accuracy"
+    assert list(found["rows"][0]["scores"]) == ["accuracy", "macro_f1", *(f"f1_{name}" for name in CLASSES)]
+    told = mabe(*words, "--csv", "-o", tmp_path / "table.csv")
+    assert told.out.startswith("written to")
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "table.csv").read_text())))
+    assert len(rows) == len(found["rows"]) == 2
+    for row, exact in zip(rows, found["rows"], strict=True):
+        assert float(row["accuracy mean"]) == exact["scores"]["accuracy"]["mean"]
+        assert float(row["macro_f1 sd"]) == exact["scores"]["macro_f1"]["sd"]
+        assert row["model.hidden_dim"] == str(exact["settings"]["model.hidden_dim"])
+        assert row["runs"].split(";") == exact["runs"]
+    assert float(rows[1]["low"]) == found["rows"][1]["difference"]["low"]
+
+
+def test_the_same_draws_each_time(mabe: Mabe, study: Study) -> None:
+    first, again, other = (
+        mabe("compare", study.id, "--json", "--draws", "100", "--seed", seed).out for seed in (0, 0, 1)
+    )
+    assert first == again != other
+
+
+def test_a_baseline_of_ones_own(mabe: Mabe, study: Study) -> None:
+    worst = study.members[0].id
+    found = json.loads(mabe("compare", study.id, "--baseline", worst, "--json").out)
+    assert [row["baseline"] for row in found["rows"]] == [False, True]
+    assert found["rows"][0]["difference"]["low"] > 0
+    assert "less row 2" in mabe("compare", study.id, "--baseline", worst).out
+
+
+def other_labels(folder: Path) -> RunDirectory:
+    run = made_run(folder, "model.hidden_dim=64")
+    made_scores(run, films(GOOD + np.diag([0, 3, -3])))
+    return run
+
+
+def other_part(folder: Path) -> RunDirectory:
+    run = made_run(folder, "model.hidden_dim=64")
+    made_scores(run, films(GOOD), part="validation")
+    return run
+
+
+def other_frames(folder: Path) -> RunDirectory:
+    run = made_run(folder, "model.hidden_dim=64")
+    made_scores(run, films(GOOD), start=1)
+    return run
+
+
+def other_classes(folder: Path) -> RunDirectory:
+    run = made_run(folder, "model.hidden_dim=64")
+    made_scores(run, films(GOOD), classes=["rest", "sniff", "bite"])
+    return run
+
+
+def no_scores(folder: Path) -> RunDirectory:
+    run = made_run(folder, "model.hidden_dim=64", state="interrupted")
+    run.best.write_text('{"checkpoint": "step-00000040", "epoch": 1, "step": 40}')
+    run.append_epoch({"epoch": 1, "step": 40, "val_macro_f1": 0.1})
+    return run
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (other_labels, "scored against other labels, in film0"),
+        (other_part, "scored on other parts: test and validation"),
+        (other_frames, "no recording that both scored"),
+        (other_classes, "other classes"),
+        (no_scores, "no scores a recording: `mabe evaluate` makes them"),
+    ],
+)
+def test_what_cannot_be_compared_is_told_why(
+    mabe: Mabe, folder: Path, make: Callable[[Path], RunDirectory], why: str
+) -> None:
+    run = made_run(folder, "model.hidden_dim=32")
+    made_scores(run, films(GOOD))
+    other = make(folder)
+    told = mabe("compare", run.id, other.id, "--baseline", run.id)
+    assert told.code == 0
+    assert "not comparable" in told.out
+    assert f"cannot be compared with row 1: {why}" in told.out or f"row 2: {why}" in told.out
+    rows = json.loads(mabe("compare", run.id, other.id, "--baseline", run.id, "--json").out)["rows"]
+    assert {"not_comparable": why} in [row["difference"] for row in rows]
+
+
+def test_a_seed_that_is_not_finished_is_left_out_of_its_row(mabe: Mabe, folder: Path) -> None:
+    done = made_run(folder, "seed=0")
+    made_scores(done, films(GOOD))
+    begun = made_run(folder, "seed=1", state="interrupted")
+    begun.best.write_text('{"checkpoint": "step-00000040", "epoch": 1, "step": 40}')
+    begun.append_epoch({"epoch": 1, "step": 40, "val_macro_f1": 0.1})
+    (row,) = json.loads(mabe("compare", done.id, begun.id, "--json").out)["rows"]
+    assert row["runs"] == [done.id]
+    assert f"{begun.id} (interrupted)" in mabe("compare", done.id, begun.id).out
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(1, "one recording: how a difference varies"), (4, "an interval over 4 recordings means little")],
+)
+def test_few_recordings_are_told(mabe: Mabe, folder: Path, number: int, told: str) -> None:
+    made = []
+    for dim, matrix in ((16, POOR), (32, GOOD)):
+        run = made_run(folder, f"model.hidden_dim={dim}")
+        made_scores(run, films(matrix, number), notice="one recording, cut by time blocks")
+        made.append(run.id)
+    out = mabe("compare", *made).out
+    assert told in out
+    assert "one recording, cut by time blocks" in out
+    found = json.loads(mabe("compare", *made, "--json").out)["rows"][1]["difference"]
+    assert (found["low"] is None) == (number == 1)
+
+
+def test_only_what_differs_is_shown(mabe: Mabe, folder: Path) -> None:
+    made = []
+    for settings in (
+        ("model.positional_encoding=rotary", "data.features=[normalize, interpolate]"),
+        ("model.positional_encoding=sinusoidal", "data.features=[interpolate]"),
+        ("model.positional_encoding={name: sinusoidal, base: 100}", "data.features=[interpolate]"),
+    ):
+        run = made_run(folder, *settings, "device=auto")
+        made_scores(run, films(GOOD + len(made)))
+        made.append(run.id)
+    found = json.loads(mabe("compare", *made, "--json").out)
+    # rotary has a base too, of its own; only what differs among sinusoidal ones is shown beside the names
+    keys = ["data.features", "model.positional_encoding", "model.positional_encoding.base"]
+    assert sorted(found["rows"][0]["settings"]) == keys
+
+
+def test_other_content_of_a_plugin_file_is_another_row(mabe: Mabe, folder: Path, tmp_path: Path) -> None:
+    made = []
+    for loss in ("", "# edited"):
+        file = tmp_path / "ours.py"
+        file.write_text(PLUGIN + loss)
+        run = made_run(folder, "model=ours", plugins=[file])
+        made_scores(run, films(GOOD + len(made)))
+        made.append(run.id)
+    rows = json.loads(mabe("compare", *made, "--json").out)["rows"]
+    assert [list(row["settings"]) for row in rows] == [["code of model ours"]] * 2
+
+
+PLUGIN = '''
+"""A model by name only."""
+
+import attrs
+
+from mabe_core import ModelSpec, hookimpl
+
+
+@attrs.frozen
+class OursConfig:
+    """Ours."""
+
+
+def build(config, data):
+    raise NotImplementedError
+
+
+@hookimpl
+def mabe_models():
+    return [ModelSpec(name="ours", config=OursConfig, build=build)]
+'''
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("made-0123", "--metric", "macrof1"), "Did you mean 'macro_f1'?"),
+        (("made-0123", "--scores", "accurracy"), "Did you mean 'accuracy'?"),
+        (("made-0123", "--baseline", "none"), "none of these runs is 'none'"),
+        (("made-0123", "--baseline", "made"), "fits runs of several rows"),
+        (("mode",), "no run or study"),
+        (("../made",), "not an experiment id"),
+        (("made-0123", "--json", "--csv"), "--json or --csv"),
+    ],
+)
+def test_mistakes(mabe: Mabe, study: Study, words: tuple[str, ...], why: str) -> None:
+    told = mabe("compare", *words)
+    assert told.code == 2
+    assert why in told.err
+    assert "Traceback" not in told.err
+
+
+def test_damaged_scores_are_told(mabe: Mabe, study: Study, folder: Path) -> None:
+    (folder / study.members[0].id / "scores.json").write_text("{}")
+    told = mabe("compare", study.id)
+    assert told.code == 2
+    assert "scores.json is damaged" in told.err

@@ -1,0 +1,174 @@
+"""Models under names: versions that stay, aliases that move, and a history that tells both."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mabe_core.models.adding import check
+from mabe_core.models.folder import ModelFolder
+
+PROMOTE = """\
+import sys
+from pathlib import Path
+from mabe_core.models.folder import ModelFolder
+from mabe_core.models.naming import promote
+
+models = ModelFolder(Path(sys.argv[1]))
+for _ in range(int(sys.argv[3])):
+    promote(models, sys.argv[2], "best")
+"""
+
+
+@pytest.fixture
+def rats(mabe, runs, tmp_path: Path) -> ModelFolder:
+    """Return a registry with two versions of one name."""
+    for run in runs:
+        assert mabe("models", "add", run.name, "--name", "rats").code == 0
+    return ModelFolder(tmp_path / "models")
+
+
+def listed(mabe) -> dict[str, list[str]]:
+    rows = json.loads(mabe("models", "--json").out)
+    return {f"{row['name']}@{row['number']}": row["aliases"] for row in rows}
+
+
+def test_a_run_is_kept_by_itself_under_the_next_version_of_a_name(mabe, runs, tmp_path):
+    outcome = mabe(
+        "models", "add", runs[0].name, "--name", "rats", "--alias", "best", "--description", "first"
+    )
+    assert outcome.code == 0, outcome.err
+    assert "rats@best is rats@1" in outcome.out
+    kept = tmp_path / "models" / "rats" / "1"
+    model = next(runs[0].glob("checkpoints/*/model.safetensors")).name
+    assert {path.name for path in kept.rglob("*") if path.is_file()} == {
+        "entry.json", "experiment.yaml", "record.json", "scores.json", "state.json", "tiny.py", model,
+    }  # fmt: skip
+    assert "step-" in mabe("models", "add", runs[1].name, "--name", "rats").out
+    assert listed(mabe) == {"rats@1": ["best"], "rats@2": []}
+    shown = mabe("models").out
+    assert "macro_f1" in shown
+    assert "first" in shown
+
+
+def test_the_same_checkpoint_is_not_added_twice(mabe, rats, runs):
+    outcome = mabe("models", "add", runs[0].name, "--name", "rats", "--alias", "again")
+    assert "was there already as rats@1" in outcome.out
+    assert listed(mabe) == {"rats@1": ["again"], "rats@2": []}
+
+
+def test_promoting_moves_an_alias_and_alias_alone_does_not(mabe, rats):
+    assert mabe("models", "alias", "rats@1", "paper").code == 0
+    refused = mabe("models", "alias", "rats@2", "paper")
+    assert refused.code == 2
+    assert "`mabe models promote rats@2 paper` moves it" in refused.err
+    assert "rats@paper is rats@2 (was rats@1)" in mabe("models", "promote", "rats@2", "paper").out
+    assert listed(mabe) == {"rats@1": [], "rats@2": ["paper"]}
+    assert mabe("models", "alias", "rats", "paper", "--remove").code == 0
+    assert listed(mabe) == {"rats@1": [], "rats@2": []}
+
+
+def test_the_history_tells_every_change_in_its_order(mabe, rats):
+    mabe("models", "promote", "rats@1", "best")
+    mabe("models", "describe", "rats@1", "for the paper")
+    mabe("models", "promote", "rats@2", "best")
+    events = json.loads(mabe("models", "history", "rats", "--json").out)
+    assert [event["what"] for event in events] == ["added", "added", "promoted", "described", "promoted"]
+    assert (events[-1]["before"], events[-1]["version"]) == (1, 2)
+    of_alias = json.loads(mabe("models", "history", "rats@best", "--json").out)
+    assert [event["version"] for event in of_alias] == [1, 2]
+    assert "rats@best is rats@2 (was rats@1)" in mabe("models", "history", "rats").out
+
+
+def test_a_removed_versions_number_is_never_used_again(mabe, rats, runs):
+    mabe("models", "promote", "rats@2", "best")
+    assert mabe("models", "remove", "rats@2", "--yes").code == 0
+    assert not rats.entry("rats", 2).exists()
+    assert listed(mabe) == {"rats@1": []}
+    assert "is rats@3" in mabe("models", "add", runs[1].name, "--name", "rats").out
+    assert "no longer there" in mabe("models", "promote", "rats@2", "best").err
+
+
+def test_removing_asks_first_and_wants_a_version(mabe, rats, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert mabe("models", "remove", "rats@2").code == 130
+    assert "say which version" in mabe("models", "remove", "rats", "--yes").err
+    assert len(listed(mabe)) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["add", "tiny", "--name", "Rats!"], "lower case letters"),
+        (["add", "tiny", "--name", "../out"], "lower case letters"),
+        (["add", "tiny", "--name", "tiny-0123456789"], "looks like an experiment id"),
+        (["add", "tiny", "--name", "rats"], "fits several"),
+        (["promote", "rats@1", "3"], "an alias is"),
+        (["promote", "rats@9", "best"], "version 9 of rats was never there; there are: 1, 2"),
+        (["promote", "rast@1", "best"], "Did you mean 'rats'?"),
+        (["promote", "rats@bset", "x"], "has no alias 'bset'"),
+        (["history", "nothing"], "named 'nothing'"),
+        (["--cloud", "history", "rats"], "say --cloud after the command"),
+    ],
+)
+def test_a_mistake_is_told(mabe, rats, words, told):
+    outcome = mabe("models", *words)
+    assert outcome.code == 2
+    assert told in outcome.err
+    assert len(listed(mabe)) == 2
+
+
+def test_a_changed_a_missing_and_a_left_file_are_told(mabe, rats):
+    assert mabe("models", "check").code == 0
+    folder = rats.entry("rats", 1)
+    (folder / "experiment.yaml").write_text("name: other\n")
+    (folder / "plugins" / "tiny.py").unlink()
+    (rats.path / "rats" / "7").mkdir()
+    outcome = mabe("models", "check", "rats")
+    assert outcome.code == 1
+    assert "experiment.yaml was changed" in outcome.err
+    assert "tiny.py is missing" in outcome.err
+    assert "version 7 was never added" in outcome.err
+
+
+def test_two_processes_that_promote_at_once_lose_nothing(rats):
+    with start(rats, 1, 200) as first, start(rats, 2, 200) as second:
+        assert [process.wait(timeout=300) for process in (first, second)] == [0, 0]
+    whole(rats, 400)
+
+
+def test_writers_that_are_killed_damage_nothing(rats):
+    with start(rats, 2, 300) as other:
+        for times in range(1, 6):
+            with start(rats, 1, 100_000) as killed:
+                while sum(event.version == 1 for event in rats.history("rats")) < 20 * times:
+                    time.sleep(0.02)
+                killed.send_signal(signal.SIGKILL)
+        assert other.wait(timeout=300) == 0
+    with start(rats, 2, 1) as last:  # whoever writes next clears what a killed one left
+        assert last.wait(timeout=60) == 0
+    promoted = [event for event in rats.history("rats") if event.what == "promoted"]
+    assert sum(event.version == 2 for event in promoted) == 301
+    whole(rats, len(promoted))
+    assert not list(rats.path.rglob(".*.tmp"))
+
+
+def start(rats: ModelFolder, version: int, times: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", PROMOTE, str(rats.path), f"rats@{version}", str(times)])
+
+
+def whole(rats: ModelFolder, promotions: int) -> None:
+    """Assert that a history has every promotion, each told with what it replaced, and files are as added."""
+    events = [event for event in rats.history("rats") if event.what == "promoted"]
+    assert len(events) == promotions
+    assert [event.before for event in events] == [None, *(event.version for event in events[:-1])]
+    assert rats.read("rats").aliases == {"best": events[-1].version}
+    assert {event.version for event in events} == {1, 2}
+    assert check(rats, "rats") == []
