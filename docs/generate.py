@@ -83,7 +83,7 @@ def models() -> str:
     found = built_in()
     rows = []
     for spec in (offer.spec for offer in found.all() if offer.spec.kind == "model"):
-        model = resolve_component("model", spec.name, {}, found).build(shape)
+        model = resolve_component(spec, {}, found).build(shape)
         parameters = sum(parameter.numel() for parameter in model.parameters())
         source = " ".join((spec.config.__doc__ or "").partition("\n")[2].split())
         rows.append([f"`{spec.name}`", f"{parameters:,}", source])

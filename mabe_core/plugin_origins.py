@@ -69,6 +69,8 @@ def source_of(origin: Origin) -> Path | None:
 
 def module_spec(name: str) -> ModuleSpec | None:
     """Return where a module would be imported from, or None; the packages above it are imported."""
+    if name.startswith("."):
+        return None
     try:
         with contextlib.redirect_stdout(sys.stderr):
             found = importlib.util.find_spec(name)
@@ -95,5 +97,5 @@ def _lying_here(target: str) -> str:
     if Path(f"{target}.py").is_file():
         return f" Did you mean the file '{target}.py'?"
     if Path(target, "pyproject.toml").is_file():
-        return f" {target} is a folder with a package: `pip install -e {target}`, then name its plugin."
+        return f" That is a folder with a package: `pip install -e {target}`, then name its plugin."
     return ""

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import torch
 
+from mabe_core.data.fingerprint import partition_fingerprint
 from mabe_core.data.report import import_report
 from mabe_core.errors import Location, Problem, UserError
 from mabe_core.exchange import DataAccess
@@ -75,6 +76,7 @@ def import_run(
         step = PlainStep(parts, data, experiment.training.grad_clip, precision, device)
         matched = load_weights(parts.model, weights)
         record = opened.record
+        record.partition = partition_fingerprint(dataset, partition)
         record.report = import_report(dataset, partition).as_dict()
         record.notice = " ".join(told for told in (partition.notice, data.notice) if told)
         record.auto = auto_values(step, data, device, precision)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from mabe_core.data.fingerprint import fingerprint
+from mabe_core.data.fingerprint import fingerprint, partition_fingerprint
 from mabe_core.errors import UserError, did_you_mean
 from mabe_core.exchange import DataAccess, Dataset, Partition, Role, Segment, View
 from mabe_core.experiment import Experiment
@@ -15,7 +15,7 @@ from mabe_core.inference.loading import load_member, read_experiment
 from mabe_core.inference.member import Member
 from mabe_core.models.entry import FILE as ENTRY
 from mabe_core.models.finding import ModelSource
-from mabe_core.runs.changes import data_changes
+from mabe_core.runs.changes import check_partition_is_as_before, data_changes
 from mabe_core.runs.model_input import ModelInput, model_input, read_model_input
 from mabe_core.runs.record import read_record
 from mabe_core.runs.scores import Stretch, read_scores
@@ -140,6 +140,8 @@ def _with_data(source: ModelSource, access: DataAccess, device: str) -> tuple[Me
             "FILE` scores it on another experiment's data"
         )
     dataset, partition = read_data(experiment, access)
+    parted = partition_fingerprint(dataset, partition)
+    check_partition_is_as_before(record, experiment.data.split.name, parted)
     expects = read_model_input(record.model_input) or _expected(experiment, dataset)
     return load_member(source, device, expects), dataset, partition
 

@@ -175,6 +175,16 @@ def test_evaluate_refuses_other_data_under_the_same_name(run, trained, run_id, h
     assert "trained on other data than is here: mice/film1.csv has other content" in outcome.err
 
 
+def test_evaluate_refuses_recordings_that_are_parted_otherwise_than_for_training(run, trained, run_id, here):
+    shutil.copytree(trained / "runs" / run_id, here / "runs" / run_id)
+    folder = RunDirectory(here / "runs" / run_id)
+    record = json.loads(folder.record.read_text())
+    folder.record.write_text(json.dumps({**record, "partition": "0" * 64}))
+    outcome = run("evaluate", run_id, "--runs-dir", here / "runs", "--part", "train")
+    assert outcome.code == 2
+    assert f"{run_id} was run on other parts: recordings does not give the same again" in outcome.err
+
+
 def test_evaluate_on_training_recordings_says_so(run, trained, run_id):
     outcome = run("evaluate", run_id, "--part", "train")
     assert "trained on these recordings" in outcome.out
