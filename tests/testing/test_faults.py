@@ -258,6 +258,15 @@ def test_what_is_likely_wrong_is_a_warning_and_no_failure(tmp_path, kind, check,
     assert warned[check].location.line == 9
 
 
+def test_an_optimizer_is_elementwise_where_its_spec_says_so(tmp_path):
+    file = write(tmp_path, "optimizer", optimizer("p.sub_(p.grad / p.grad.norm(), alpha=group['lr'])"))
+    assert_passes(check_plugin(file))
+    file.write_text(file.read_text().replace("build=build)", "build=build, elementwise=True)"))
+    (failed,) = [each for each in check_plugin(file) if each.status == "failed"]
+    assert "leave `elementwise` out of its spec" in failed.message
+    assert failed.location.line == 9
+
+
 def test_a_component_is_checked_as_it_is_given_whatever_has_its_name(tmp_path):
     good, broken = (
         load_plugins(

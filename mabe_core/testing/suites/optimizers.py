@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from mabe_core.specs import OptimizerSpec
 from mabe_core.testing.findings import Doubt, Fault, NotAsked, Subject, Suite
 from mabe_core.testing.samples import noise
 from mabe_core.training.parts import Parts, Schedule
@@ -135,6 +136,23 @@ def a_rate_of_0_moves_nothing(subject: Subject) -> None:
         raise Fault("weights move though `lr` of every group is 0: a scheduler would have no effect")
 
 
+def elementwise_where_it_says_so(subject: Subject) -> None:
+    """Said to be elementwise, it moves all weights as one tensor as it moves each tensor by itself."""
+    if not cast("OptimizerSpec[object]", subject.spec).elementwise:
+        raise NotAsked("its spec does not say `elementwise`")
+    apart = problem(subject)
+    flat = nn.Parameter(apart.weights())
+    wanted = torch.cat([each.flatten() for each in apart.wanted])
+    together = Problem(nn.ParameterList([flat]), [wanted], subject.build([("weights", flat)]))
+    apart.step(3)
+    together.step(3)
+    if not torch.allclose(together.weights(), apart.weights(), rtol=1e-4, atol=1e-6):
+        raise Fault(
+            "built over all weights as one tensor, as a GPU's captured step does, it leads elsewhere than over "
+            "each by itself: leave `elementwise` out of its spec"
+        )
+
+
 def it_resumes_from_a_checkpoint(subject: Subject) -> None:
     """Written as a checkpoint and restored in another instance, it goes on to the same weights."""
     made, other = problem(subject), problem(subject)
@@ -182,6 +200,7 @@ SUITE = Suite(
         its_learning_rate_is_the_configs,
         gradients_are_left_as_they_were,
         a_rate_of_0_moves_nothing,
+        elementwise_where_it_says_so,
         it_resumes_from_a_checkpoint,
     ),
     prepare,
