@@ -130,6 +130,18 @@ def test_what_is_not_in_the_id_differs_and_the_id_stays(mabe, own, tmp_path):
     assert features[1]["b"]["max_gap"] == 1.0
 
 
+def test_of_another_component_its_name_is_told_and_what_both_have(mabe, own, tmp_path):
+    other = tmp_path / "other.yaml"
+    other.write_text("extends: tiny.yaml\nmodel: {name: tcn, dropout: 0.3}\n")
+    lines = mabe("diff", own, other).out.splitlines()
+    settings = [line.split()[0] for line in lines if line.startswith("model.")]
+    assert settings[0] == "model.name"
+    assert not any("positional_encoding" in line for line in lines)
+    assert any("settings that one component has and the other lacks (--json)" in line for line in lines)
+    told = json.loads(mabe("diff", own, other, "--json").out)["settings"]
+    assert "model.num_heads" in {each["what"] for each in told}
+
+
 def test_another_version_of_a_component_makes_another_id_and_is_told(mabe, own, tmp_path):
     mabe("run", own)
     (first,) = ids(tmp_path)

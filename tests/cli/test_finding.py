@@ -55,6 +55,36 @@ def test_a_narrow_terminal_gets_two_short_lines_for_each(mabe, monkeypatch):
     assert lines[place + 1].startswith("    Transformer encoder")
 
 
+def test_hooks_are_whole_words_in_a_narrow_terminal(mabe, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for columns in (40, 80):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", mabe("plugins").out).splitlines()
+        place = next(number for number, line in enumerate(lines) if line.startswith("mlflow  built in, "))
+        hooks = " ".join(lines[place + 1 : place + 6])
+        assert {"mabe_epoch_finished,", "mabe_experiment_failed,", "mabe_experiment_finished,"} <= set(
+            hooks.split()
+        )
+        assert max(map(len, lines)) <= columns
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("loss", "--plugin", "tensorboard"), "plugin tensorboard (mabe-core 0.1.0) offers no loss; it watches runs"),
+        (("loss", "--plugin", "splits"), "plugin splits (mabe-core 0.1.0) offers no loss"),
+        (("post_processing",), "no plugin offers a post processing; `mabe plugin new NAME --kind post_processing` writes one"),
+    ],
+)  # fmt: skip
+def test_a_list_of_nothing_says_why(mabe, words, told):
+    assert mabe("list", *words).out == f"{told}\n"
+
+
+def test_a_copy_of_a_plugin_file_is_that_plugin(mabe, tmp_path):
+    one, copy = plugin(tmp_path, GOOD), plugin(tmp_path, GOOD, "copy.py")
+    assert mabe("list", "-p", one, "-p", copy, "--json").out == mabe("list", "-p", one, "--json").out
+
+
 def test_the_tree_stands_under_where_each_came_from(mabe):
     lines = mabe("list", "--tree", "-p", "losses", "-p", FILES / "tiny.py").out.splitlines()
     assert lines[0] == str(FILES / "tiny.py")
@@ -108,6 +138,12 @@ def test_show_as_json_has_the_fields_the_example_and_the_line(mabe):
         (["show", "dataset"], "which dataset? There are: pose_files, synthetic."),
         (["show", "trnsformer"], "no kind is named 'trnsformer'"),
         (["show", "modle"], "Did you mean 'model'?"),
+        (
+            ["list", "transformer"],
+            "is the name of a model, and no kind; name the kind first: `mabe show model",
+        ),
+        (["list", "feture"], "Did you mean 'feature'?"),
+        (["schema", "-o", "/dev/null/x.json"], "/dev/null/x.json cannot be written: "),
         (["completion", "fsh"], "Did you mean 'fish'?"),
         (["diff", "nothing-0000000000", "x.yaml"], "no run in"),
         (["diff", "a.yaml", "b.yaml"], "a.yaml: there is no such file."),
