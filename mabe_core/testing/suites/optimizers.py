@@ -148,8 +148,8 @@ def elementwise_where_it_says_so(subject: Subject) -> None:
     together.step(3)
     if not torch.allclose(together.weights(), apart.weights(), rtol=1e-4, atol=1e-6):
         raise Fault(
-            "built over all weights as one tensor, as a GPU's captured step does, it leads elsewhere than over "
-            "each by itself: leave `elementwise` out of its spec"
+            "built over all weights as one tensor, as a GPU's captured step does, it leads elsewhere than "
+            "over each by itself: leave `elementwise` out of its spec"
         )
 
 
