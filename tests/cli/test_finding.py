@@ -171,7 +171,10 @@ def test_schema_covers_a_local_plugin_and_says_how_an_editor_finds_it(mabe, tmp_
     assert "dataset.tiny" in json.loads(file.read_text(encoding="utf-8"))["$defs"]
     installed = json.loads(mabe("schema").out)["$defs"]
     assert "dataset.tiny" not in installed
-    assert installed["section.Experiment"]["properties"]["watchers"]["items"]["enum"] == ["mlflow", "tensorboard"]
+    assert installed["section.Experiment"]["properties"]["watchers"]["items"]["enum"] == [
+        "mlflow",
+        "tensorboard",
+    ]
 
 
 def completed(typed: str, folder: Path, program: str = "mabe") -> list[str]:
