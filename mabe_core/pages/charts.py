@@ -8,8 +8,9 @@ from typing import Any
 
 from mabe_core.pages.calibration import Calibration
 from mabe_core.pages.colours import variable
-from mabe_core.pages.spread import Setting, Spread
+from mabe_core.pages.settings import Setting
 from mabe_core.pages.text import seen
+from mabe_core.runs.spread import Spread
 
 Spec = dict[str, Any]
 
@@ -22,6 +23,7 @@ def curve_chart(settings: Sequence[Setting], columns: Mapping[str, str]) -> Spec
     columns: of metrics.jsonl, each with "solid" or "dashed". None where no epoch has any of them.
     """
     thin, bold = [], []
+    epochs: set[int] = set()
     for number, setting in enumerate(settings):
         for column, line in columns.items():
             same = {"setting": number, "line": line}
@@ -30,6 +32,7 @@ def curve_chart(settings: Sequence[Setting], columns: Mapping[str, str]) -> Spec
                 for epoch, value in column_of(member.epochs, column):
                     thin.append({**same, "epoch": epoch, "value": value, "member": member.id})
                     by_epoch.setdefault(epoch, []).append(value)
+            epochs |= by_epoch.keys()
             bold += [{**same, "epoch": epoch, "value": fmean(those)} for epoch, those in by_epoch.items()]
     if not thin:
         return None
@@ -38,7 +41,7 @@ def curve_chart(settings: Sequence[Setting], columns: Mapping[str, str]) -> Spec
             "field": "epoch",
             "type": "quantitative",
             "title": "epoch",
-            "axis": {"tickMinStep": 1, "tickCount": 6, "format": "d", "labelOverlap": True},
+            "axis": {"values": whole_ticks(sorted(epochs)), "format": "d"},
             "scale": {"zero": False, "nice": False},
         },
         "y": {
@@ -61,6 +64,13 @@ def curve_chart(settings: Sequence[Setting], columns: Mapping[str, str]) -> Spec
         _line(bold, encoding, None, strokeWidth=2.2, point={"size": 18} if len(bold) < 25 else False)
     )
     return {"width": WIDTH, "height": 190, "layer": layers}
+
+
+def whole_ticks(epochs: Sequence[int]) -> list[int]:
+    """Return the epochs that an axis is labelled with: the first, and at most six more, evenly apart."""
+    first, last = epochs[0], epochs[-1]
+    step = max(1, -(-(last - first) // 6))
+    return list(range(first, last + 1, step))
 
 
 def column_of(epochs: Iterable[Mapping[str, Any]], column: str) -> list[tuple[int, float]]:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import attrs
 from markupsafe import Markup
 
 from mabe_core.pages import charts, colours
 from mabe_core.pages.content import Content, curves
+from mabe_core.pages.settings import Setting
 from mabe_core.pages.svg import Drawing
+from mabe_core.pages.text import seen
+from mabe_core.runs.settings import settings_words
+
+# letters of a label that fit beside a plot
+LABEL = 32
 
 
 @attrs.frozen
@@ -50,7 +58,7 @@ def _classes(shown: Content, drawing: Drawing) -> Markup | None:
 def _settings(shown: Content, drawing: Drawing) -> Markup | None:
     metric = shown.metric or ""
     rows = [
-        (setting.name.replace(", ", "\n"), spread, colours.variable(number))
+        (_lines(setting), spread, colours.variable(number))
         for number, setting in enumerate(shown.settings)
         if (spread := setting.metrics.get(metric)) is not None
     ]
@@ -67,3 +75,9 @@ def _calibration(shown: Content, drawing: Drawing) -> Markup | None:
     return drawing.svg(
         charts.reliability_chart(shown.calibration), "reliability diagram; the numbers are in the table"
     )
+
+
+def _lines(setting: Setting) -> str:
+    """Return a setting's name in lines that are short enough for a plot's margin."""
+    words = settings_words(setting.values)
+    return "\n".join(line for word in words for line in textwrap.wrap(seen(word), LABEL)) or setting.name
