@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import attrs
 from markupsafe import Markup
 
@@ -78,6 +76,7 @@ def _calibration(shown: Content, drawing: Drawing) -> Markup | None:
 
 
 def _lines(setting: Setting) -> str:
-    """Return a setting's name in lines that are short enough for a plot's margin."""
-    words = settings_words(setting.values)
-    return "\n".join(line for word in words for line in textwrap.wrap(seen(word), LABEL)) or setting.name
+    """Return a setting's name in lines that fit the margin of a plot, broken behind commas."""
+    words = [seen(word) for word in settings_words(setting.values)]
+    lines = [word if len(word) <= LABEL else word.replace(", ", ",\n") for word in words]
+    return "\n".join(lines) or setting.name

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from mabe_core.runs.settings import SPREAD_OVER, by_setting, setting_of, value_text
 from mabe_core.runs.spread import Spread
@@ -35,6 +36,7 @@ def means_table(rows: Iterable[Row], monitor: str) -> Group:
     """Return a line a setting: the mean of its members' scores over seeds and folds, its spread, how many.
 
     Scores are of the held-out part, where all members have been scored on one, else the best on validation.
+    Below stands what a split has to confess.
     """
     scored = [(member, stands.record) for member, stands in rows if stands.record is not None]
     held_out = all(monitor in record.held_out for _, record in scored)
@@ -55,7 +57,8 @@ def means_table(rows: Iterable[Row], monitor: str) -> Group:
     parts = {"test" if "test" in record.report.get("parts", {}) else VALIDATION for _, record in scored}
     what = f"on {' and '.join(sorted(parts))}" if held_out else f"best on {VALIDATION}"
     chosen = "" if held_out and VALIDATION not in parts else ", which also chose the checkpoint"
-    return Group(f"{monitor}, {what}{chosen}:", table)
+    notices = dict.fromkeys(record.notice for _, record in scored if record.notice)
+    return Group(f"{monitor}, {what}{chosen}:", table, *(Text(each, style="yellow") for each in notices))
 
 
 def best_trial(trials: Sequence[Trial], *, lower_is_better: bool) -> Trial | None:
