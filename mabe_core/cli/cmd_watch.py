@@ -82,7 +82,8 @@ def show(name: str, look: Callable[[], Picture], every: float, *, once: bool, ag
                 time.sleep(every)
                 picture = look()
     except KeyboardInterrupt:
-        tell_left(name, again or name)
+        if not picture.over:
+            tell_left(name, again or name)
         return 130
 
 
