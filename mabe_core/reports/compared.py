@@ -161,8 +161,9 @@ def _legend(compared: Compared) -> list[str]:
     if found:
         most = max(each.recordings for each in found)
         pooled = ", folds put together" if any(run.fold is not None for run in runs) else ""
+        drawn = f"; {CONFIDENCE:.0%} of {compared.draws:,} draws of {most} recordings lie in the interval"
         told.append(
-            f"differences are paired on the frames that both scored{pooled} and averaged over seeds; "
-            f"{CONFIDENCE:.0%} of {compared.draws:,} draws of {most} recordings lie in the interval"
+            f"differences are paired on the frames that both scored{pooled} and averaged over seeds"
+            f"{drawn if most > 1 else ''}"
         )
     return told

@@ -22,8 +22,7 @@ def test_members_whose_settings_are_cut_off_are_told_apart_by_their_ids(
     with StudyDisplay(screen, 2, ()) as display:
         for member in members:
             display.began(member)
-        display._bars.refresh()
-        assert isinstance(screen.file, io.StringIO)
-        shown = screen.file.getvalue()
+    assert isinstance(screen.file, io.StringIO)
+    shown = screen.file.getvalue()
     assert all(member.id in shown for member in members)
     assert "…" in shown
