@@ -83,10 +83,13 @@ def column_of(epochs: Iterable[Mapping[str, Any]], column: str) -> list[tuple[in
     ]
 
 
-def spread_chart(rows: Sequence[tuple[str, Spread, str]], title: str) -> Spec:
+def spread_chart(
+    rows: Sequence[tuple[str, Spread, str]], title: str, *, domain: tuple[float, float] | None = None
+) -> Spec:
     """Draw one row a thing: each value a ring, the mean a dot, the standard deviation a bar to both sides.
 
-    rows: label, in which a line break begins a new line, values, colour.
+    rows: label, in which a line break begins a new line, values, colour. domain: of the axis; by default that
+    of the values.
     """
     order = [str(number) for number in range(len(rows))]
     # inside an expression JSON's escapes would hide what cannot be shown
@@ -117,7 +120,7 @@ def spread_chart(rows: Sequence[tuple[str, Spread, str]], title: str) -> Spec:
     }
     x = {
         "type": "quantitative",
-        "scale": {"zero": False, "padding": 8},
+        "scale": {"domain": domain} if domain else {"zero": False, "padding": 8},
         "axis": {"tickCount": 4},
         "title": title,
     }

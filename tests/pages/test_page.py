@@ -237,5 +237,12 @@ def test_settings_of_one_component_are_drawn_under_whole_labels(tmp_path: Path) 
     drawn = plots_of(content_of(attrs.evolve(study, members=tuple(members)), tmp_path)).settings
     assert drawn is not None
     for dim in (8, 16):
-        assert f">model=transformer {{hidden_dim: {dim},<" in drawn
+        assert f">{{hidden_dim: {dim},<" in drawn
     assert drawn.count(">num_heads: 2}<") == 2
+
+
+def test_the_axis_of_f1_is_whole(tmp_path: Path) -> None:
+    drawn = plots_of(content_of(made_run(tmp_path, "rats-0123456789", frames=6000), tmp_path)).classes
+    assert drawn is not None
+    labels = re.findall(r">([\d.]+)<", drawn)
+    assert (labels[0], labels[-1]) == ("0.0", "1.0")
