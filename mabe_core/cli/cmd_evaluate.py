@@ -81,12 +81,12 @@ def command(
         return
     members = _members(study, runs_dir, models_dir)
     found: list[MemberScores] = []
-    from mabe_core.inference.study_scores import MemberScores, by_setting
+    from mabe_core.inference.study_scores import MemberScores, setting_scores
 
     for settings, source in members:
         found.append(MemberScores(settings, source, scores_of(source)))
     missing = len(study.members) - len(found)
-    evaluation.say_study(study, by_setting(study, found), found, missing, as_json=as_json, as_csv=as_csv)
+    evaluation.say_study(study, setting_scores(found), found, missing, as_json=as_json, as_csv=as_csv)
 
 
 def _members(study: Study, runs_dir: Path, models_dir: Path) -> list[tuple[dict[str, object], ModelSource]]:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from mabe_core.cli import options
 from mabe_core.reports.console import console
+from mabe_core.runs.settings import settings_text, value_text
 
 if TYPE_CHECKING:
     from mabe_core.inference.evaluating import Evaluated
@@ -58,11 +59,13 @@ def say_study(
     if as_csv:
         rows = [
             {
-                **setting.settings,
+                **{key: _cell(value) for key, value in setting.settings.items()},
                 "members": setting.members,
                 "folds": setting.folds,
                 "metric": name,
-                **attrs.asdict(spread),
+                "mean": spread.mean,
+                "sd": spread.deviation,
+                "n": spread.n,
             }
             for setting in settings
             for name, spread in setting.spread.items()
@@ -75,15 +78,16 @@ def say_study(
         f"{study.id}: {len(members)} of {len(study.members)} members, on {' and '.join(sorted(parts))}"
     )
     for setting in settings:
-        told = ", ".join(f"{key} = {_short(value)}" for key, value in setting.settings.items())
         screen.print()
         table = Table(box=None, header_style="bold", pad_edge=False)
-        n = next(iter(setting.spread.values())).n if setting.values else 0
-        table.add_column(told or "all members")
+        n = max((each.n for each in setting.spread.values()), default=0)
+        table.add_column(settings_text(setting.settings) or "all members", overflow="fold")
         table.add_column("mean", justify="right")
         table.add_column("sd", justify="right")
         for name, spread in setting.spread.items():
-            table.add_row(name, f"{spread.mean:.4f}", "" if spread.sd is None else f"{spread.sd:.4f}")
+            table.add_row(
+                name, f"{spread.mean:.4f}", "" if spread.deviation is None else f"{spread.deviation:.4f}"
+            )
         screen.print(table)
         folds = f", each over the frames of {setting.folds} folds together" if setting.folds > 1 else ""
         screen.print(f"over {n} seed{'s' * (n != 1)}{folds}", style="dim")
@@ -172,9 +176,10 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> None:
     table.writerows(rows)
 
 
+def _cell(value: Any) -> Any:
+    """Return what of a setting fits a cell of CSV: numbers exact, a component in words."""
+    return value_text(value) if isinstance(value, Mapping | list) else value
+
+
 def _spreads(setting: SettingScores) -> dict[str, dict[str, Any]]:
-    return {name: attrs.asdict(spread) for name, spread in setting.spread.items()}
-
-
-def _short(value: Any) -> str:
-    return str(value["name"]) if isinstance(value, Mapping) and "name" in value else str(value)
+    return {name: spread.as_dict() for name, spread in setting.spread.items()}

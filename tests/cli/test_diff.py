@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mabe_core.runs.directory import RunDirectory, all_runs
+from mabe_core.runs.studies import study_ids
 from tests.conftest import FILES, TINY
 
 WAS, IS = "np.where(meet, 0.2, 1.5)", "np.where(meet, 0.3, 1.5)"
@@ -172,3 +173,17 @@ def test_studies_are_told_apart_by_what_they_vary(mabe, own: Path) -> None:
     told = json.loads(mabe("diff", one, other, "--json").out)
     assert told["a"]["id"] != told["b"]["id"]
     assert [(each["what"], each["in_id"]) for each in told["settings"]] == [("study.seeds", True)]
+
+
+def test_a_study_that_was_run_is_named_by_its_id(mabe, own: Path) -> None:
+    text = own.read_text(encoding="utf-8")
+    one, other = own.with_name("one.yaml"), own.with_name("other.yaml")
+    one.write_text(text + "study: {seeds: [0]}\n", encoding="utf-8")
+    other.write_text(text + "study: {seeds: [0, 1]}\n", encoding="utf-8")
+    assert mabe("run", one).code == 0
+    (study,) = study_ids(own.parent / "runs")
+    same = mabe("diff", study, one)
+    assert (same.code, same.out.strip()) == (0, f"the same experiment: {study}")
+    told = json.loads(mabe("diff", study, other, "--json").out)
+    assert (told["a"]["id"], told["same_id"]) == (study, False)
+    assert [each["what"] for each in told["settings"]] == ["study.seeds"]
