@@ -239,7 +239,10 @@ class Pose:
 class Feature(Protocol):
     """A map from pose to pose that looks at most `context` frames to either side.
 
-    context None means that it looks at the whole recording.
+    context None means that it looks at the whole recording. Such a feature may offer `over(blocks)`, which
+    `mabe predict` asks of a recording too long to be had at once: `blocks()` yields its pose block after
+    block, as often as it is called; returned is a feature with context 0 that does to any block what this one
+    does to the whole.
     """
 
     @property

@@ -9,9 +9,10 @@ import attrs
 import numpy as np
 
 from mabe_core.errors import DataError, did_you_mean
-from mabe_core.exchange import PoseTracks, Recording, View
+from mabe_core.exchange import UNLABELLED, PoseTracks, Recording, View
 from mabe_core.inference.member import Member
 from mabe_core.inference.resampling import SAME_FPS, is_trained, nearest_rate
+from mabe_core.long_arrays import constant, in_blocks, let_go, long_array
 from mabe_core.runs.model_input import ModelInput
 
 
@@ -47,7 +48,7 @@ def fit(tracks: PoseTracks, member: Member, asked: Asked, where: str, name: str)
     keypoints = _keypoints(renamed, expects, where, notes)
     individuals = _individuals(renamed, expects, asked, where, notes)
     views = _views(len(individuals), expects, where)
-    labels = np.full((len(tracks.points), len(expects.classes)), -1, dtype=np.int8)
+    labels = constant((len(tracks.points), len(expects.classes)), np.int8(UNLABELLED))
     recording = Recording(
         name=name,
         points=_chosen(tracks.points, individuals, keypoints),
@@ -101,7 +102,11 @@ def _chosen(points: np.ndarray, individuals: Sequence[int], keypoints: Sequence[
     whole = [list(range(size)) for size in points.shape[1:3]]
     if [list(individuals), list(keypoints)] == whole:
         return points  # hours of it need not be there twice
-    return np.ascontiguousarray(points[:, list(individuals)][:, :, list(keypoints)])
+    chosen = long_array((len(points), len(individuals), len(keypoints), points.shape[-1]), points.dtype)
+    for start, block in in_blocks(points):
+        chosen[start : start + len(block)] = block[:, list(individuals)][:, :, list(keypoints)]
+        let_go(chosen)
+    return chosen
 
 
 def _renamed(tracks: PoseTracks, expects: ModelInput, names: Mapping[str, str], where: str) -> PoseTracks:

@@ -16,6 +16,7 @@ from mabe_core.inference.member import Member
 from mabe_core.inference.poses import read_pose
 from mabe_core.inference.prediction import PredictedView, Prediction
 from mabe_core.inference.resampling import back_from, resampled
+from mabe_core.long_arrays import in_blocks, let_go, long_array
 from mabe_core.runs.model_input import ModelInput
 from mabe_core.training.scoring import decide
 
@@ -108,21 +109,26 @@ class Model:
         views = []
         steps = len(recording.views) * len(self.members)
         for number, view in enumerate(inner.views):
-            total = np.zeros((inner.frames, len(self.classes)), dtype=np.float32)
+            mean = long_array((inner.frames, len(self.classes)), np.float32)
             for place, member in enumerate(self.members):
                 done = (number * len(self.members) + place) / steps
 
                 def tell(frames: int, done: float = done) -> None:
                     told(int(recording.frames * (done + frames / inner.frames / steps)), recording.frames)
 
-                total += member.scorer.probabilities(inner, view.individuals, check=tell)
+                for start, found in member.scorer.stream(inner, view.individuals, check=tell):
+                    block = mean[start : start + len(found)]
+                    block[:] = block + found if place else found
+                    let_go(mean)
+            for _, block in in_blocks(mean):
+                block /= np.float32(len(self.members))
             told(int(recording.frames * (number + 1) / len(inner.views)), recording.frames)
-            probabilities = self._on(recording, inner, total / np.float32(len(self.members)))
+            probabilities = self._on(recording, inner, mean)
             views.append(
                 PredictedView(
                     individuals=tuple(recording.individuals[each] for each in view.individuals),
                     probabilities=probabilities,
-                    labels=decide(probabilities, exclusive=self.expects.exclusive),
+                    labels=self._decided(probabilities),
                 )
             )
         return Prediction(
@@ -133,6 +139,14 @@ class Model:
             views=tuple(views),
             notes=notes,
         )
+
+    def _decided(self, probabilities: NDArray[np.float32]) -> NDArray[np.int8]:
+        """Return what is predicted, int8 (frames, classes), 1 or 0."""
+        labels = long_array(probabilities.shape, np.int8)
+        for start, block in in_blocks(probabilities):
+            labels[start : start + len(block)] = decide(block, exclusive=self.expects.exclusive)
+            let_go(labels)
+        return labels
 
     def _on(
         self, recording: Recording, inner: Recording, probabilities: NDArray[np.float32]

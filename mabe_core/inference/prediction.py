@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mabe_core.errors import UserError
+from mabe_core.long_arrays import in_blocks, let_go
 
 
 @attrs.frozen
@@ -92,12 +93,12 @@ class Prediction:
                 stop_second=stop / self.fps,
                 agent=view.agent,
                 target=view.target,
-                probability=float(view.probabilities[start:stop, column].mean(dtype=np.float64)),
+                probability=_mean(view.probabilities[start:stop, column]),
             )
             for view in self.views
             for column, name in enumerate(self.classes)
             if name != self.background
-            for start, stop in stretches(view.labels[:, column] == 1)
+            for start, stop in stretches(view.labels[:, column])
         ]
         return sorted(found, key=lambda bout: (bout.start, bout.stop))
 
@@ -122,7 +123,18 @@ class Prediction:
         return self.views[0]
 
 
-def stretches(marked: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return [start, stop) of each run of marked frames."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], marked, [False]]).astype(np.int8)))
-    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
+def stretches(labels: NDArray[np.int8]) -> list[tuple[int, int]]:
+    """Return [start, stop) of each run of frames that are labelled 1."""
+    edges: list[int] = []
+    last = False
+    for start, block in in_blocks(labels):
+        marked = np.concatenate([[last], block == 1])
+        edges += (start + np.flatnonzero(marked[1:] != marked[:-1])).tolist()
+        last = bool(marked[-1])
+    ends = [*edges, len(labels)] if last else edges
+    return list(zip(ends[::2], ends[1::2], strict=True))
+
+
+def _mean(probabilities: NDArray[np.float32]) -> float:
+    let_go(probabilities)  # of the bouts before
+    return float(probabilities.mean(dtype=np.float64))

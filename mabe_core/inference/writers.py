@@ -12,6 +12,7 @@ from typing import Any
 from mabe_core.errors import UserError
 from mabe_core.inference.formats import check_format
 from mabe_core.inference.prediction import Prediction
+from mabe_core.long_arrays import in_blocks, let_go
 from mabe_core.runs.files import temporary_name, writing
 
 BOUTS = (
@@ -92,10 +93,13 @@ def _bouts(prediction: Prediction) -> Rows:
 
 def _frames(prediction: Prediction) -> Rows:
     for view in prediction.views:
-        for frame, (labels, probabilities) in enumerate(zip(view.labels, view.probabilities, strict=True)):
-            names = [name for name, label in zip(prediction.classes, labels, strict=True) if label == 1]
-            told = [f"{each:.4f}" for each in probabilities]
-            yield prediction.recording, view.agent, view.target, frame, "+".join(names), *told
+        for start, block in in_blocks(view.labels):
+            together = zip(block, view.probabilities[start : start + len(block)], strict=True)
+            for frame, (labels, probabilities) in enumerate(together, start):
+                names = [name for name, label in zip(prediction.classes, labels, strict=True) if label == 1]
+                told = [f"{each:.4f}" for each in probabilities]
+                yield prediction.recording, view.agent, view.target, frame, "+".join(names), *told
+            let_go(view.probabilities)
 
 
 def _boris(prediction: Prediction) -> Rows:

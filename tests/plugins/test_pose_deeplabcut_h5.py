@@ -213,3 +213,22 @@ def test_changed_labels_end_in_no_other_error(tmp_path: Path, form: str) -> None
 
 def test_keypoints_keep_their_order(tmp_path: Path) -> None:
     assert read(write_h5(pose_frame(), tmp_path / "x.h5", "fixed")).keypoints == KEYPOINTS
+
+
+@pytest.mark.parametrize("form", ["table", "fixed", "csv"])
+def test_hours_are_read_block_by_block_to_the_same_tracks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    frame = pose_frame(95)
+    frame.iloc[60, 0] = np.nan
+    file = write_csv(frame, tmp_path / "a.csv") if form == "csv" else write_h5(frame, tmp_path / "a.h5", form)
+    whole = read(file)
+    monkeypatch.setattr("mabe_core.long_arrays.IN_MEMORY", 0)
+    monkeypatch.setattr("mabe_core.long_arrays.ROWS_AT_ONCE", 10)
+    for module in ("dlc_h5", "dlc_csv", "dlc_tracks"):
+        monkeypatch.setattr(f"mabe_plugins.pose_readers.{module}.ROWS_AT_ONCE", 10)
+    found = read(file)
+    np.testing.assert_array_equal(found.points, whole.points)
+    np.testing.assert_array_equal(found.confidence, whole.confidence)
+    assert found.notes == whole.notes
+    assert "only one coordinate, taken as missing: 1" in found.notes[0]

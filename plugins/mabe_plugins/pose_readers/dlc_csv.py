@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mabe_core import DataError
+from mabe_core import DataError, let_go, long_array
 from mabe_plugins.pose_readers.dlc_tracks import Table, columns_of
 
 HEADERS = (["scorer", "individuals", "bodyparts", "coords"], ["scorer", "bodyparts", "coords"])
@@ -38,8 +38,8 @@ def read_csv(file: Path) -> Table:
         raise DataError.at(file, "there is no frame in it, only a header.", len(levels))
     if commas != rows * (width - 1):
         raise _fault(file, body_at, levels)
-    frames = np.empty(rows, dtype=np.float64)
-    values = np.empty((rows, width - 1), dtype=np.float32)
+    frames = long_array((rows,), np.float64)
+    values = long_array((rows, width - 1), np.float32)
     done = 0
     try:
         with pd.read_csv(
@@ -58,6 +58,8 @@ def read_csv(file: Path) -> Table:
                 frames[done : done + len(piece)] = piece[0]
                 values[done : done + len(piece)] = piece.to_numpy()[:, 1:]
                 done += len(piece)
+                let_go(frames)
+                let_go(values)
     except DataError:
         raise
     except ValueError:  # pandas' parser errors are of this family, as is a cell that is no number
