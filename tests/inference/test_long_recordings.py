@@ -44,15 +44,14 @@ def test_what_is_predicted_in_blocks_is_what_is_predicted_at_once(here, run_id, 
     model = mabe_core.load_model("pair_study-0123456789" if study else run_id)
     file = film(here)
     whole = model.predict(file, **asked)
+    bouts = whole.bouts
     request.getfixturevalue("in_blocks")
     found = model.predict(file, **asked)
     np.testing.assert_allclose(found.probabilities, whole.probabilities, atol=1e-6)
     np.testing.assert_array_equal(found.labels, whole.labels)
-    assert [(bout.start, bout.stop) for bout in found.bouts] == [
-        (bout.start, bout.stop) for bout in whole.bouts
-    ]
+    assert [(bout.start, bout.stop) for bout in found.bouts] == [(bout.start, bout.stop) for bout in bouts]
     assert [bout.probability for bout in found.bouts] == pytest.approx(
-        [bout.probability for bout in whole.bouts], abs=1e-6
+        [bout.probability for bout in bouts], abs=1e-6
     )
 
 
