@@ -23,7 +23,7 @@ class _Pages(mmap.mmap):
 
 
 def long_array(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """Return an array whose values are to be written; a long one lies in a temporary file ($TMPDIR).
+    """Return zeros to be written over; a long array of them lies in a temporary file ($TMPDIR).
 
     Read and write it in blocks, and call `let_go` after each: then memory holds a block of it. Where there is
     no room for the file, memory holds it all.
@@ -35,13 +35,13 @@ def long_array(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     kind = np.dtype(dtype)
     size = math.prod(shape) * kind.itemsize
     if size <= IN_MEMORY:
-        return np.empty(shape, kind)
+        return np.zeros(shape, kind)
     try:
         with tempfile.TemporaryFile() as file:
             _reserve(file, size)
             pages = _Pages(file.fileno(), size)
     except OSError:
-        return np.empty(shape, kind)
+        return np.zeros(shape, kind)
     return np.frombuffer(pages, kind).reshape(shape)
 
 

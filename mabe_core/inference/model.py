@@ -109,21 +109,18 @@ class Model:
         views = []
         steps = len(recording.views) * len(self.members)
         for number, view in enumerate(inner.views):
-            mean = long_array((inner.frames, len(self.classes)), np.float32)
+            total = long_array((inner.frames, len(self.classes)), np.float32)
             for place, member in enumerate(self.members):
                 done = (number * len(self.members) + place) / steps
 
                 def tell(frames: int, done: float = done) -> None:
                     told(int(recording.frames * (done + frames / inner.frames / steps)), recording.frames)
 
-                for start, found in member.scorer.stream(inner, view.individuals, check=tell):
-                    block = mean[start : start + len(found)]
-                    block[:] = block + found if place else found
-                    let_go(mean)
-            for _, block in in_blocks(mean):
+                _add(total, member.scorer.probabilities(inner, view.individuals, check=tell))
+            for _, block in in_blocks(total):
                 block /= np.float32(len(self.members))
             told(int(recording.frames * (number + 1) / len(inner.views)), recording.frames)
-            probabilities = self._on(recording, inner, mean)
+            probabilities = self._on(recording, inner, total)
             views.append(
                 PredictedView(
                     individuals=tuple(recording.individuals[each] for each in view.individuals),
@@ -155,3 +152,9 @@ class Model:
         if inner is recording:
             return probabilities
         return back_from(probabilities, inner.fps, recording.fps, recording.frames)
+
+
+def _add(total: NDArray[np.float32], probabilities: NDArray[np.float32]) -> None:
+    for start, block in in_blocks(probabilities):
+        total[start : start + len(block)] += block
+        let_go(total)

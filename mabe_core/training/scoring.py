@@ -18,7 +18,7 @@ from mabe_core.data.windows import WindowShape, overlapping
 from mabe_core.errors import UserError
 from mabe_core.exchange import DataShape, Pose, Recording
 from mabe_core.experiment.schema import Data
-from mabe_core.long_arrays import let_go
+from mabe_core.long_arrays import let_go, long_array
 from mabe_core.training.features import FeaturePipeline, part, view_layout
 
 # frames of all windows scored at once: enough to keep a device busy, few enough for a laptop's memory
@@ -78,31 +78,18 @@ class Scorer:
         model was trained on, or missing.
         """
         stop = recording.frames if stop is None else stop
-        scored = np.empty((stop - start, self.shape.num_classes), dtype=np.float32)
-        for first, frames in self.stream(recording, individuals, start, stop, check=check):
-            scored[first : first + len(frames)] = frames
-        return scored
-
-    def stream(
-        self,
-        recording: Recording,
-        individuals: tuple[int, ...],
-        start: int = 0,
-        stop: int | None = None,
-        *,
-        check: Check = unchecked,
-    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Yield what `probabilities` returns, block after block, each with its first frame's place."""
-        stop = recording.frames if stop is None else stop
+        scored: NDArray[np.float32] = long_array((stop - start, self.shape.num_classes), np.float32)
         columns = _Columns.of(self, recording, individuals)
         done = 0
         was_training = self.model.training
         self.model.eval()
         for frames in self._stream(columns, start, stop, check):
-            yield done, frames
+            scored[done : done + len(frames)] = frames
             done += len(frames)
+            let_go(scored)
         self.model.train(was_training)
-        assert done == stop - start, "windows cover every frame"
+        assert done == len(scored), "windows cover every frame"
+        return scored
 
     def tensor(self, values: NDArray[np.float32]) -> Tensor:
         """Return values as the model calculates, on its device."""
