@@ -93,7 +93,7 @@ class Model:
             name, where = name or Path(pose).stem, where or str(pose)
         asked = Asked(fps, dict(names or {}), tuple(individuals), resample)
         fitted = fit(tracks, self.members[0], asked, where or name or "the recording", name or "recording")
-        del pose, tracks  # hours of confidences, which nobody needs from here on
+        del pose, tracks  # where the model takes other points of it, nobody needs them from here on
         return self.predict_recording(fitted.recording, notes=fitted.notes, resample=resample, told=told)
 
     def predict_recording(
@@ -135,6 +135,7 @@ class Model:
             background=self.expects.background,
             views=tuple(views),
             notes=notes,
+            tracks=recording,
         )
 
     def _decided(self, probabilities: NDArray[np.float32]) -> NDArray[np.int8]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mabe_core.errors import UserError
+from mabe_core.exchange import Recording
 from mabe_core.long_arrays import in_blocks, let_go
 
 
@@ -56,7 +57,7 @@ class Prediction:
 
     fps: frames a second. classes: names of the columns. background: the class of frames without a bout.
     views: one for each choice of individuals that the model was trained to look at. notes: what was done to
-    the recording to fit the model.
+    the recording to fit the model. tracks: what was looked at, in the model's order of keypoints.
     """
 
     recording: str
@@ -65,6 +66,7 @@ class Prediction:
     background: str
     views: tuple[PredictedView, ...]
     notes: tuple[str, ...] = ()
+    tracks: Recording | None = None
 
     @property
     def frames(self) -> int:
@@ -105,12 +107,13 @@ class Prediction:
     def save(self, file: str | Path, *, form: str = "csv", frames: bool = False, force: bool = False) -> Path:
         """Write it as `mabe predict` does; return the file.
 
-        form: csv or boris. frames: of csv, a row a frame instead of a row a bout. force: overwrite a file.
-        Raises UserError where there is a file and force is not set.
+        form: one of `mabe predict --format`. frames: of csv, a row a frame instead of a row a bout. force:
+        overwrite a file. Raises UserError where there is a file and force is not set, or the format cannot
+        hold it.
         """
-        from mabe_core.inference.writers import table_file
+        from mabe_core.inference.writers import prediction_file
 
-        with table_file(Path(file), self.classes, form, frames=frames, force=force) as add:
+        with prediction_file(Path(file), self.classes, form, frames=frames, force=force) as add:
             add(self)
         return Path(file)
 

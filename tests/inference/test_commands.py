@@ -93,7 +93,7 @@ def test_a_folder_stands_for_the_pose_files_in_it_alike_names_are_told_apart(run
 
 
 def test_another_experiments_data_is_labelled(run, trained, here):
-    outcome = run("predict", STUDY, "--data", trained / "pair.yaml", "--format", "boris")
+    outcome = run("predict", STUDY, "--data", trained / "pair.yaml", "--format", "boris_events")
     assert outcome.code == 0, outcome.err
     assert {path.name for path in (here / "predictions").iterdir()} == {
         f"film{n}.boris.csv" for n in range(3)

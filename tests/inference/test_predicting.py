@@ -158,7 +158,7 @@ def test_a_recording_shorter_than_a_window_is_labelled(model):
 
 def test_events_for_boris_are_read_back_as_the_same_labels(model, here):
     found = model.predict(tracks(points=np.repeat(tracks().points, 7, axis=0)[3:1999]))
-    file = found.save(here / "film.boris.csv", form="boris")
+    file = found.save(here / "film.boris.csv", form="boris_events")
     spec = load_plugins().find("label_reader", "boris").spec
     annotation = spec.build(spec.config())(file)
     rules = LabelRules(classes=("meet", "apart"), background="apart")

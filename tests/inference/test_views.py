@@ -75,6 +75,6 @@ def test_boris_gets_the_agent_as_subject_where_there_are_several(pairs, tmp_path
     model = mabe_core.load_model(pairs.path)
     points = np.random.default_rng(0).normal(size=(50, 2, 2, 2)).astype(np.float32)
     found = model.predict(PoseTracks(points, ("a", "b"), ("nose", "tail"), fps=30.0))
-    text = found.save(tmp_path / "film.csv", form="boris").read_text()
+    text = found.save(tmp_path / "film.csv", form="boris_events").read_text()
     assert ",a,meet," in text or ",a,apart," in text
     assert "No focal subject" not in text
