@@ -11,8 +11,9 @@ from mabe_core.errors import UserError, did_you_mean
 from mabe_core.exchange import DataAccess, Dataset, Partition, Role, Segment, View
 from mabe_core.experiment import Experiment
 from mabe_core.inference.fitting import fit_labelled
-from mabe_core.inference.loading import load_member, read_experiment
+from mabe_core.inference.loading import load_member
 from mabe_core.inference.member import Member
+from mabe_core.models.building import read_experiment
 from mabe_core.models.entry import FILE as ENTRY
 from mabe_core.models.finding import ModelSource
 from mabe_core.runs.changes import data_changes
