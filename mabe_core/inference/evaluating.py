@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import attrs
+import numpy as np
+from numpy.typing import NDArray
 
 from mabe_core.data.fingerprint import fingerprint
 from mabe_core.errors import UserError, did_you_mean
-from mabe_core.exchange import DataAccess, Dataset, Partition, Role, Segment, View
+from mabe_core.exchange import UNLABELLED, DataAccess, Dataset, Partition, Role, Segment, View
 from mabe_core.experiment import Experiment
 from mabe_core.inference.fitting import fit_labelled
 from mabe_core.inference.loading import load_member
@@ -68,7 +70,7 @@ def own_scores(
         return Evaluated(
             source.told,
             chosen,
-            _told(kept.notice, chosen, kept.held_out),
+            (*_told(kept.notice, chosen, kept.held_out), *_absent(kept.stretches[chosen], kept.classes)),
             tuple(kept.classes),
             kept.pooled[chosen],
             kept.stretches[chosen],
@@ -113,6 +115,7 @@ def _evaluated(
     stretches = tuple(each.stretch for each in scored)
     if not confusion_of(stretches, metrics.classes).any():
         raise UserError(f"no frame of {part} is labelled: there is nothing to score by")
+    notices = (*notices, *_absent(stretches, metrics.classes))
     return Evaluated(told, part, notices, metrics.classes, pooled(metrics, scored), stretches)
 
 
@@ -182,21 +185,49 @@ def _keep(
 def _of_the_models_kind(dataset: Dataset, member: Member, names: Mapping[str, str]) -> Dataset:
     """Return the recordings with keypoints, individuals and classes in the model's order."""
     wanted = member.expects.classes
-    differing = sorted(set(wanted) ^ set(dataset.classes))
-    if differing:
+    unknown = [name for name in dataset.classes if name not in wanted]
+    if unknown:
         raise UserError(
-            f"the data has the classes {', '.join(dataset.classes)}, the model {', '.join(wanted)}: "
-            f"{', '.join(differing)} in one of them only. Map words under `behaviours` in the dataset"
+            f"the data has the classes {', '.join(dataset.classes)}, the model {', '.join(wanted)}: it does "
+            f"not know {', '.join(unknown)}. Map words under `behaviours` in the dataset"
         )
-    order = [dataset.classes.index(name) for name in wanted]
     recordings = tuple(
         attrs.evolve(
             fit_labelled(recording, member, names),
-            views=tuple(View(view.individuals, view.labels[:, order]) for view in recording.views),
+            views=tuple(
+                View(view.individuals, _in_order(view.labels, dataset, wanted)) for view in recording.views
+            ),
         )
         for recording in dataset.recordings
     )
     return attrs.evolve(dataset, recordings=recordings, classes=tuple(wanted))
+
+
+def _in_order(labels: NDArray[np.int8], dataset: Dataset, wanted: Sequence[str]) -> NDArray[np.int8]:
+    """Return a label track with the columns that are wanted.
+
+    Of a class that the data does not have, a frame with another class is 0 where frames have one class.
+    """
+    ordered = np.full((len(labels), len(wanted)), UNLABELLED, dtype=np.int8)
+    if dataset.exclusive:
+        ordered[(labels == 1).any(axis=1)] = 0
+    for column, name in enumerate(wanted):
+        if name in dataset.classes:
+            ordered[:, column] = labels[:, dataset.classes.index(name)]
+    return ordered
+
+
+def _absent(stretches: Sequence[Stretch], classes: Sequence[str]) -> list[str]:
+    """Tell which classes these stretches never show, whose scores say nothing."""
+    seen = [
+        sum(each.counts[number][0] + each.counts[number][2] for each in stretches)
+        for number in range(len(classes))
+    ]
+    never = [name for name, frames in zip(classes, seen, strict=True) if not frames]
+    if not never:
+        return []
+    which = "its F1 is 0, and counts" if len(never) == 1 else "their F1 is 0, and count"
+    return [f"No frame here is labelled {' or '.join(never)}: {which} in means over classes."]
 
 
 def _overlap(member: Member, other: Experiment, access: DataAccess) -> list[str]:

@@ -50,9 +50,7 @@ def check_suffix(file: Path, form: str) -> None:
     """Raise UserError where a file for all recordings is called as other programs do not expect it."""
     wanted = Path(FORMATS[form].suffix).suffix or FORMATS[form].suffix
     if FORMATS[form].own_suffix and file.suffix.lower() != wanted:
-        raise UserError(
-            f"a file of {form} ends in {wanted}, not in {file.suffix}: say `-o {file.stem}{wanted}`"
-        )
+        raise UserError(f"a {form} file ends in {wanted}, not in {file.suffix}: say `-o {file.stem}{wanted}`")
 
 
 def file_name(recording: str, form: str, *, frames: bool) -> str:

@@ -75,7 +75,8 @@ def contents_of(source: ModelSource) -> Contents:
         contents[name] = (source.folder / name).read_bytes()
         if hashlib.sha256(contents[name]).hexdigest() != expected:
             raise UserError(f"{source.folder / name} was changed")
-    return Contents(entry, contents)
+    files = {name: expected for name, expected in entry.files.items() if name in contents}
+    return Contents(attrs.evolve(entry, files=files), contents)
 
 
 def _add_onnx(source: ModelSource, contents: dict[str, bytes]) -> tuple[float | None, str]:

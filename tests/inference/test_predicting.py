@@ -117,6 +117,7 @@ def test_a_keypoint_of_another_name_is_mapped_either_way_round(model, names):
         ({"fps": 25.0}, {}, r"25 frames a second; the model was trained on 30.*--resample"),
         ({"fps": 25.0}, {"fps": 30.0}, r"says 25 frames a second, --fps 30"),
         ({}, {"individuals": ["residen"]}, r"has no individual 'residen'\. Did you mean 'resident'"),
+        ({}, {"individuals": ["resident", "resident"]}, r"is asked for with resident twice"),
         ({}, {"individuals": ["resident"]}, r"is asked for with 1 of its individuals; the model takes 2"),
     ],
 )
