@@ -187,10 +187,12 @@ def _individuals(
                 f"{', '.join(trained)}; --individuals says another"
             )
         return list(range(len(there)))
+    several = "s" * (len(there) != 1)
+    remedy = f" Name them, agent first: `--individuals {','.join(there[: len(trained)])}`."
     raise DataError.at(
         where,
-        f"has {len(there)} individuals ({', '.join(there)}); the model was trained on {len(trained)} "
-        f"({', '.join(trained)}). Name them, agent first: `--individuals {','.join(there[: len(trained)])}`.",
+        f"has {len(there)} individual{several} ({', '.join(there)}); the model was trained on {len(trained)} "
+        f"({', '.join(trained)}).{remedy if len(there) > len(trained) else ''}",
     )
 
 

@@ -49,6 +49,10 @@ def export(source: ModelSource, folder: Path, runs_dir: Path, *, with_onnx: bool
         if not folder.is_dir() or any(folder.iterdir()):
             raise UserError(f"{folder} is there already, and nothing is written over: name another folder")
         folder.rmdir()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror}. Name another folder") from error
     found = contents_of(source)
     record = read_record(source.run)
     assert record is not None, "a model that was found has a record"

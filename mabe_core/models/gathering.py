@@ -80,6 +80,11 @@ def chosen_checkpoint(run: RunDirectory, chosen: str) -> str:
         if pointer is None:
             raise UserError(f"{run.id} has no {chosen} checkpoint yet")
         name = str(pointer["checkpoint"])
+        if name not in there:
+            raise UserError(
+                f"the {chosen} checkpoint of {run.id}, {name}, is not in {run.checkpoints}: it was removed, or "
+                f"not brought here (`mabe pull {run.id}` brings what is in the cloud)"
+            )
     else:
         match = re.fullmatch(r"step-(\d{1,12})", chosen)
         name = f"step-{int(match[1]):08d}" if match else chosen

@@ -126,6 +126,11 @@ def test_what_does_not_fit_is_told_with_what_to_do(model, changed, asked, messag
         model.predict(tracks(**changed), **asked)
 
 
+def test_one_individual_where_two_are_needed_is_told_without_a_remedy_that_is_none(model):
+    with pytest.raises(UserError, match=r"has 1 individual \(x\); the model was trained on 2 .*\)\.$"):
+        model.predict(tracks(points=tracks().points[:, :1], individuals=("x",)))
+
+
 def test_a_third_individual_is_told(model):
     plain = tracks().points
     three = np.concatenate([plain, plain[:, :1] + 3], axis=1)
