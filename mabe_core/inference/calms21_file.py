@@ -22,6 +22,8 @@ from mabe_core.long_arrays import in_blocks, let_go
 GROUP = "predictions"
 # CalMS21 numbers its annotators; a model is none of them
 NOBODY = -1
+# a number takes ten times the room as a list
+FRAMES_AT_ONCE = 2048
 # decimals of a pixel
 DECIMALS = 3
 
@@ -73,13 +75,13 @@ def _write(
     file: IO[str], key: str, values: NDArray[Any], change: Callable[[NDArray[Any]], NDArray[Any]]
 ) -> None:
     file.write(f',\n"{key}": [')
-    for start, block in in_blocks(values):
-        changed = change(block)
+    for start in range(0, len(values), FRAMES_AT_ONCE):
+        changed = change(values[start : start + FRAMES_AT_ONCE])
         if changed.dtype.kind == "f":
             changed = changed.astype(np.float64).round(DECIMALS)
         file.write(f"{', ' if start else ''}{json.dumps(changed.tolist())[1:-1]}")
+        let_go(values)
     file.write("]")
-    let_go(values)
 
 
 def _visible(points: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -82,8 +82,8 @@ def chosen_checkpoint(run: RunDirectory, chosen: str) -> str:
         name = str(pointer["checkpoint"])
         if name not in there:
             raise UserError(
-                f"the {chosen} checkpoint of {run.id}, {name}, is not in {run.checkpoints}: it was removed, or "
-                f"not brought here (`mabe pull {run.id}` brings what is in the cloud)"
+                f"the {chosen} checkpoint of {run.id}, {name}, is not in {run.checkpoints}: it was removed, "
+                f"or not brought here (`mabe pull {run.id}` brings what is in the cloud)"
             )
     else:
         match = re.fullmatch(r"step-(\d{1,12})", chosen)

@@ -24,7 +24,7 @@ from mabe_core.training.features import FeaturePipeline, part, view_layout
 # frames of all windows scored at once: enough to keep a device busy, few enough for a laptop's memory
 FRAMES_AT_ONCE = 16_384
 # bytes of points of which features that look at the whole recording may have a few copies
-WHOLE_AT_MOST = 32 << 20
+WHOLE_AT_MOST = 12 << 20
 
 # told how many frames of a stretch are scored; what it raises ends the scoring
 Check = Callable[[int], None]
