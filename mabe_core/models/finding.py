@@ -99,8 +99,10 @@ def find_model(reference: str, runs_dir: Path, models_dir: Path, *, checkpoint: 
         ) from error
     if isinstance(found, Study):
         members = ", ".join(member.id for member in found.members[:3])
+        more = ", …" if len(found.members) > 3 else ""
+        several = "s" if len(found.members) != 1 else ""
         raise UserError(
-            f"{found.id} is a study of {len(found.members)} runs: name one of them ({members}, …)"
+            f"{found.id} is a study of {len(found.members)} run{several}: name one of them ({members}{more})"
         )
     return _of_run(reference, found, checkpoint)
 

@@ -182,7 +182,7 @@ def test_a_study_is_told_with_its_members(mabe, runs):
     write_study(runs[0].parent, study)
     outcome = mabe("models", "add", "seeds", "--name", "paper")
     assert outcome.code == 2
-    assert f"seeds-0123456789 is a study of 1 runs: name one of them ({runs[0].name}" in outcome.err
+    assert f"seeds-0123456789 is a study of 1 run: name one of them ({runs[0].name})" in outcome.err
 
 
 def test_two_processes_that_promote_at_once_lose_nothing(rats):
