@@ -13,6 +13,7 @@ import numpy as np
 
 from mabe_core import DataError
 from mabe_plugins.pose_readers.dlc_tracks import Table, columns_of
+from mabe_plugins.pose_readers.h5_values import load, text
 from mabe_plugins.pose_readers.plain_pickle import NotPlain, read_plain_pickle
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 Label = tuple[str, ...]
 REMEDY = "Export the tracks as CSV (deeplabcut.analyze_videos_converth5_to_csv) and name that file."
-# a frame of points that never change shrinks a thousandfold at most; more is a file made to fill the memory
-LARGEST_RATIO = 1000
-SMALLEST_LIMIT = 64 << 20
 
 
 def read_h5(file: Path) -> Table:
@@ -36,7 +34,7 @@ def read_h5(file: Path) -> Table:
             group = _group(opened, file)
             parts = (
                 _read_fixed(group, size)
-                if _text(group, "pandas_type") == "frame"
+                if text(group, "pandas_type") == "frame"
                 else _read_table(group, size)
             )
             return _assemble(*parts, file)
@@ -56,7 +54,7 @@ def read_h5(file: Path) -> Table:
 
 def _group(opened: h5py.File, file: Path) -> h5py.Group:
     """Return the one data frame in the file."""
-    frames = [node for node in opened.values() if _text(node, "pandas_type") in ("frame", "frame_table")]
+    frames = [node for node in opened.values() if text(node, "pandas_type") in ("frame", "frame_table")]
     if len(frames) != 1:
         raise DataError.at(
             file, f"holds {len(frames)} data frames of pandas; DeepLabCut writes one. {REMEDY}"
@@ -64,39 +62,26 @@ def _group(opened: h5py.File, file: Path) -> h5py.Group:
     return frames[0]
 
 
-def _text(node: Any, attribute: str) -> str:
-    value = node.attrs.get(attribute, b"")
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
-
-
-def _load(dataset: h5py.Dataset, size: int) -> NDArray[Any]:
-    """Read a dataset whole, unless it claims more than such a file can hold."""
-    if dataset.size * dataset.dtype.itemsize > max(SMALLEST_LIMIT, LARGEST_RATIO * size):
-        raise ValueError(f"{dataset.name} claims {dataset.size} values in a file of {size} bytes")
-    loaded: NDArray[Any] = dataset[()]
-    return loaded
-
-
 def _read_fixed(group: h5py.Group, size: int) -> tuple[list[Label], dict[Label, NDArray[Any]], NDArray[Any]]:
     """Return column labels in order, the values of each, and the frame numbers, of the `fixed` format."""
     values: dict[Label, NDArray[Any]] = {}
     for block in range(int(group.attrs["nblocks"])):
         node = group[f"block{block}_values"]
-        items = _load(node, size)
+        items = load(node, size)
         if not node.attrs.get("transposed", False):
             items = items.T
         values.update(zip(_labels(group, f"block{block}_items", size), items.T, strict=True))
-    return _labels(group, "axis0", size), values, _load(group["axis1"], size)
+    return _labels(group, "axis0", size), values, load(group["axis1"], size)
 
 
 def _labels(group: h5py.Group, axis: str, size: int) -> list[Label]:
     """Return the labels of an axis whose levels and codes are arrays of their own."""
-    if _text(group, f"{axis}_variety") != "multi":
+    if text(group, f"{axis}_variety") != "multi":
         raise ValueError(f"{axis} has labels of one level, not scorer, bodyparts and coords")
     levels = []
     for level in range(int(group.attrs[f"{axis}_nlevels"])):
-        names = [name.decode("utf-8") for name in _load(group[f"{axis}_level{level}"], size)]
-        codes = _load(group[f"{axis}_label{level}"], size)
+        names = [name.decode("utf-8") for name in load(group[f"{axis}_level{level}"], size)]
+        codes = load(group[f"{axis}_label{level}"], size)
         if len(codes) and not 0 <= codes.min() <= codes.max() < len(names):
             raise ValueError(f"{axis}_label{level} points outside its {len(names)} names")
         levels.append([names[code] for code in codes])
@@ -106,7 +91,7 @@ def _labels(group: h5py.Group, axis: str, size: int) -> list[Label]:
 def _read_table(group: h5py.Group, size: int) -> tuple[list[Label], dict[Label, NDArray[Any]], NDArray[Any]]:
     """Return column labels in order, the values of each, and the frame numbers, of the `table` format."""
     node = group["table"]
-    table = _load(node, size)
+    table = load(node, size)
     values: dict[Label, NDArray[Any]] = {}
     for field in table.dtype.names or ():
         if field != "index":

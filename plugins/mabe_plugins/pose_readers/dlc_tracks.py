@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from mabe_core import DataError, PoseTracks, did_you_mean
+from mabe_plugins.pose_readers.doubtful import drop_doubtful
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,9 +94,7 @@ def tracks(table: Table, config: DeepLabCutConfig, file: Path) -> PoseTracks:
         points[part] = values[..., : len(axes)]
         if confidence is not None:
             confidence[part] = np.nan_to_num(values[..., -1]).clip(0, 1)
-    notes = _drop_doubtful(points, confidence, config.min_confidence, file)
-    if np.isnan(points).all():
-        raise DataError.at(file, "no point is left: every one is missing, or below min_confidence.")
+    notes = drop_doubtful(points, confidence, config.min_confidence, file)
     return PoseTracks(points, individuals, keypoints, confidence, notes=notes)
 
 
@@ -205,28 +204,3 @@ def _check_values(
             f"{table.where(row)}column {position + 2} ({column}) is {value:g}.{why}",
             table.line(row),
         )
-
-
-def _drop_doubtful(
-    points: NDArray[np.float32],
-    confidence: NDArray[np.float32] | None,
-    min_confidence: float | None,
-    file: Path,
-) -> tuple[str, ...]:
-    """Make points missing that are half there or not trusted; return what to tell about it."""
-    notes = []
-    missing = np.isnan(points)
-    half = missing.any(axis=-1) & ~missing.all(axis=-1)
-    if half.any():
-        points[half] = np.nan
-        notes.append(f"points with only one coordinate, taken as missing: {half.sum()}")
-    if min_confidence is not None:
-        if confidence is None:
-            raise DataError.at(file, "has no likelihood columns, so min_confidence cannot be used on it.")
-        doubtful = (confidence < min_confidence) & ~np.isnan(points[..., 0])
-        points[doubtful] = np.nan
-        if doubtful.any():
-            notes.append(
-                f"points below min_confidence {min_confidence:g}, taken as missing: {doubtful.sum()}"
-            )
-    return tuple(notes)
