@@ -20,18 +20,16 @@ from mabe_core import (
     PoseTracks,
     Problem,
     Recording,
-    UserError,
     View,
     did_you_mean,
 )
+from mabe_plugins.faults import Faults
 from mabe_plugins.pose_files.agreement import agreed_fps, check_subjects, chosen
 from mabe_plugins.pose_files.pairing import FoundPair, find_pairs
 from mabe_plugins.pose_files.seeing import label_tracks, views_of
 
 if TYPE_CHECKING:
     from mabe_plugins.pose_files import PoseFilesConfig
-
-SHOWN = 20
 
 
 @attrs.frozen(eq=False)
@@ -51,21 +49,12 @@ def read_dataset(config: PoseFilesConfig, access: DataAccess) -> Dataset:
     read_pose: Callable[[Path], PoseTracks] = config.pose.build()
     read_labels: Callable[[Path], Annotation] = config.labels.build()
     found: list[_Read] = []
-    faults: list[UserError] = []
+    faults = Faults()
     for pair in pairs:
-        try:
+        with faults.told(pair.pose):
             first = found[0].recording if found else None
             found.append(_read(pair, config, read_pose, read_labels, first))
-        except DataError as error:
-            faults.append(error)
-        except OSError as error:
-            faults.append(DataError.at(error.filename or pair.pose, f"cannot be read: {error.strerror}."))
-    if faults:
-        problems = [problem for fault in faults for problem in fault.problems]
-        if len(problems) > SHOWN:
-            rest = Problem(f"… and {len(problems) - SHOWN} more problems in these files.")
-            problems = [*problems[:SHOWN], rest]
-        raise DataError(problems)
+    faults.raise_all()
     _check_words(config, found)
     return Dataset(
         recordings=tuple(read.recording for read in found),
