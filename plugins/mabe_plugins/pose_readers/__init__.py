@@ -68,7 +68,7 @@ class MovementConfig:
     """Whatever the package movement reads, with the extra `movement`."""
 
     source: Literal["DeepLabCut", "SLEAP", "LightningPose", "Anipose", "NWB", "netCDF"] = attrs.field(
-        metadata={"help": "what wrote the file; netCDF: movement itself"}
+        default="netCDF", metadata={"help": "what wrote the file; netCDF: movement itself"}
     )
     unpickle: bool = attrs.field(
         default=False,
@@ -145,8 +145,9 @@ def mabe_pose_readers() -> list[PoseReaderSpec[Any]]:
             build=build_deeplabcut,
             suffixes=CSV_SUFFIXES + H5_SUFFIXES,
         ),
-        PoseReaderSpec(name="sleap", config=SleapConfig, build=build_sleap, suffixes=(".slp", *H5_SUFFIXES)),
-        # these two have to be named: a suffix must not make them a guess where another reader is meant
-        PoseReaderSpec(name="simba", config=SimbaConfig, build=build_simba),
-        PoseReaderSpec(name="movement", config=MovementConfig, build=build_movement),
+        PoseReaderSpec(name="sleap", config=SleapConfig, build=build_sleap, suffixes=(*H5_SUFFIXES, ".slp")),
+        PoseReaderSpec(name="simba", config=SimbaConfig, build=build_simba, suffixes=CSV_SUFFIXES),
+        PoseReaderSpec(
+            name="movement", config=MovementConfig, build=build_movement, suffixes=(".nc", ".nwb")
+        ),
     ]
