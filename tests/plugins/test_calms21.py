@@ -152,6 +152,23 @@ def test_task_3_is_one_behaviour_or_several_each_labelled_where_it_was_looked_fo
         load(tmp_path, task=3, behaviours=("grom",))
 
 
+def test_a_film_that_two_annotated_is_one_subject_s(tmp_path: Path) -> None:
+    groups = {
+        f"annotator-id_{n}": {
+            f"task2/train/mouse00{n}_task2_annotator{n}": sequence(seed=n // 3, annotator=n)
+        }
+        for n in (1, 2, 3)
+    }
+    write(tmp_path, {"train": groups}, task=2)
+    subjects = [recording.groups["subject"] for recording in load(tmp_path, task=2).recordings]
+    assert subjects == ["mouse001", "mouse001", "mouse003"]
+
+
+def test_a_vocabulary_may_be_a_list(tmp_path: Path) -> None:
+    parts = changed(setting("metadata", {"vocab": list(VOCAB), "annotator-id": 1}))
+    assert load(write(tmp_path, parts)).classes == tuple(VOCAB)
+
+
 def test_the_test_part_is_the_one_that_the_dataset_gives(tmp_path: Path) -> None:
     from mabe_core import SplitContext
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence as Many
@@ -63,8 +64,9 @@ def read_dataset(config: CalMS21Config, access: DataAccess) -> Dataset:
     classes, exclusive = _classes(config, found)
     annotators = Counter(each.sequence.annotator for each in found)
     told = ", ".join(f"{number} ({count})" for number, count in sorted(annotators.items()))
+    who = _subjects(found)
     return Dataset(
-        recordings=tuple(_recording(each, classes, exclusive) for each in found),
+        recordings=tuple(_recording(each, who[each.sequence.name], classes, exclusive) for each in found),
         classes=classes,
         exclusive=exclusive,
         notes=(f"task {config.task}, sequences by annotator: {told}",),
@@ -127,9 +129,20 @@ def _classes(config: CalMS21Config, found: Many[_Found]) -> tuple[tuple[str, ...
     return ((names[0], OTHER), True) if len(names) == 1 else (names, False)
 
 
-def _recording(each: _Found, classes: tuple[str, ...], exclusive: bool) -> Recording:
+def _subjects(found: Many[_Found]) -> dict[str, str]:
+    """Return whose each sequence is, by name; the same film, annotated again, is the same mouse's."""
+    of_film: dict[bytes, str] = {}
+    who: dict[str, str] = {}
+    for each in found:
+        name = each.sequence.name
+        mouse = re.search(r"mouse\d+", name)
+        film = hashlib.sha256(each.sequence.points.data).digest()
+        who[name] = of_film.setdefault(film, mouse[0] if mouse else name)
+    return who
+
+
+def _recording(each: _Found, subject: str, classes: tuple[str, ...], exclusive: bool) -> Recording:
     sequence = each.sequence
-    mouse = re.search(r"mouse\d+", sequence.name)
     return Recording(
         name=sequence.name,
         points=sequence.points,
@@ -139,7 +152,7 @@ def _recording(each: _Found, classes: tuple[str, ...], exclusive: bool) -> Recor
         keypoints=KEYPOINTS,
         views=(View((0, 1), _labels(sequence, classes, exclusive)),),
         groups={
-            "subject": mouse[0] if mouse else sequence.name,
+            "subject": subject,
             "annotator": str(sequence.annotator),
             "part": each.part,
         },

@@ -124,9 +124,11 @@ def _check_values(points: NDArray[Any], scores: NDArray[Any], fault: Any) -> Non
 
 def _metadata(found: Any, fault: Any) -> tuple[tuple[str, ...], int]:
     """Return the vocabulary in the order of its numbers, and who annotated."""
-    if not isinstance(found, Mapping) or not isinstance(found.get("vocab"), Mapping):
+    vocab = found.get("vocab") if isinstance(found, Mapping) else None
+    if isinstance(vocab, (list, tuple, np.ndarray)):
+        vocab = {str(word): code for code, word in enumerate(vocab)}
+    if not isinstance(vocab, Mapping):
         raise fault("metadata has no vocab, which says what the annotations' numbers mean.")
-    vocab = found["vocab"]
     by_code = {code: str(word) for word, code in vocab.items() if isinstance(code, int)}
     if sorted(by_code) != list(range(len(vocab))) or len(vocab) < 2:
         raise fault(f"vocab should number two behaviours or more from 0, not {dict(vocab)}.")
