@@ -126,6 +126,11 @@ DAMAGES = {
         put("tracks", at((0, 0, 2, 7), np.inf)),
         "frame 7: mouse_a tail lies at infinity",
     ),
+    "a point too far": (put("tracks", at((0, 0, 2, 7), 1e300)), "frame 7: mouse_a tail lies at infinity"),
+    "a score too high": (
+        put("point_scores", at((0, 1, 5), 1e300)),
+        "frame 5: mouse_a neck has the score inf",
+    ),
     "other occupancy": (put("track_occupancy", at((4, 0), 0)), "track 0 is not there in frame 4"),
     "no frame": (
         lambda found: found.update(

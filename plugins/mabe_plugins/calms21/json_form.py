@@ -10,7 +10,7 @@ import numpy as np
 
 from mabe_core import DataError
 
-ARRAYS = {"keypoints": np.float32, "scores": np.float32, "annotations": np.float64}
+ARRAYS = ("keypoints", "scores", "annotations")
 
 
 def read_json(file: Path) -> Any:
@@ -21,16 +21,13 @@ def read_json(file: Path) -> Any:
         for name, value in items:
             if name in found:
                 raise DataError.at(file, f"{name!r} is there twice in one group.")
-            dtype = ARRAYS.get(name)
-            found[name] = (
-                value if dtype is None or not isinstance(value, list) else _array(value, dtype, name)
-            )
+            found[name] = _array(value, name) if name in ARRAYS and isinstance(value, list) else value
         return found
 
-    def _array(value: list[Any], dtype: type, name: str) -> Any:
+    def _array(value: list[Any], name: str) -> Any:
         try:
-            return np.array(value, dtype=dtype)
-        except (ValueError, TypeError) as error:
+            return np.array(value, dtype=np.float64)
+        except (ValueError, TypeError, OverflowError) as error:
             raise DataError.at(
                 file, f"{name} is no array of numbers: {error}. Download or export the file again."
             ) from error

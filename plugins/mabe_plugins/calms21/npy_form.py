@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 import struct
+import tokenize
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ def read_npy(file: Path) -> Any:
             major, _ = np.lib.format.read_magic(opened)
             head = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
             shape, _, dtype = head(opened)
-        except (ValueError, EOFError, OSError) as error:
+        # what numpy raises for a header that is not its own
+        except (ValueError, EOFError, SyntaxError, tokenize.TokenError, KeyError, TypeError) as error:
             raise DataError.at(file, f"is no npy file, or {DAMAGED}: {error}.") from error
         if dtype != np.dtype(object) or shape != ():
             raise DataError.at(

@@ -19,6 +19,8 @@ MICE, AXES, KEYPOINTS = 2, 2, 7
 WIDTH, HEIGHT, FPS = 1024, 570, 30.0
 # share of points that may lie outside of the picture: jumps of the tracker
 OUTSIDE = 0.05
+# pixels that no picture has
+FARTHEST = 1e6
 SHAPES = {
     "keypoints": (f"(frames, {MICE} mice, x and y, {KEYPOINTS} keypoints)", (MICE, AXES, KEYPOINTS)),
     "scores": (f"(frames, {MICE} mice, {KEYPOINTS} keypoints)", (MICE, KEYPOINTS)),
@@ -103,9 +105,9 @@ def _array(value: Any, key: str, fault: Any) -> NDArray[Any]:
 
 
 def _check_values(points: NDArray[Any], scores: NDArray[Any], fault: Any) -> None:
-    endless = np.argwhere(np.isinf(points))
-    if len(endless):
-        raise fault(f"frame {endless[0][0]} has a keypoint at infinity.")
+    far = np.argwhere(np.abs(points) > FARTHEST)
+    if len(far):
+        raise fault(f"frame {far[0][0]} has a keypoint at {points[tuple(far[0])]:g}, far from any picture.")
     outside = np.argwhere((scores < 0) | (scores > 1))
     if len(outside):
         value = scores[tuple(outside[0])]

@@ -46,13 +46,12 @@ def read_columns(file: Path, kinds: Mapping[str, str]) -> dict[str, Any]:
                 )
             table = opened.read(columns=list(kinds))
         return {name: _column(table.column(name), kind, name, file) for name, kind in kinds.items()}
-    except pyarrow.ArrowException as error:
+    except DataError:
+        raise
+    # what pyarrow raises for damaged pages, and for names and words that are no text
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise DataError.at(
             file, f"is no Parquet file, or damaged: {' '.join(str(error).split())[:200]}. Download it again."
-        ) from error
-    except OSError as error:  # what pyarrow raises for damaged pages
-        raise DataError.at(
-            file, f"cannot be read, or is damaged: {' '.join(str(error).split())[:200]}. Download it again."
         ) from error
 
 

@@ -33,6 +33,8 @@ STAND_INS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 # the table's durations are rounded, and films run on after the last tracked frame, not the reverse
 LONGER = 1.1
 ROUNDING = 1e-6
+# pixels that no picture has
+FARTHEST = 1e6
 
 
 @attrs.frozen(eq=False)
@@ -72,9 +74,9 @@ def read_tracking(video: Video, config: MabeKaggleConfig, file: Path) -> Trackin
     points = np.full((frames, len(mice), len(parts.words), 2), np.nan, dtype=np.float32)
     place = np.searchsorted(mice, mouse)
     for axis, name in enumerate("xy"):
-        endless = np.flatnonzero(np.isinf(found[name]))
-        if len(endless):
-            raise DataError.at(file, f"row {endless[0] + 1}: {name} is {found[name][endless[0]]:g}.")
+        far = np.flatnonzero(np.abs(found[name]) > FARTHEST)
+        if len(far):
+            raise DataError.at(file, f"row {far[0] + 1}: {name} is {found[name][far[0]]:g} pixels.")
         points[frame, place, parts.codes, axis] = found[name]
     points[np.isnan(points).any(axis=-1)] = np.nan
     common, lacking, stood_in = _common(points, parts.words, config, file)

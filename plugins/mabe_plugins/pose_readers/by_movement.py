@@ -53,7 +53,8 @@ def read_by_movement(file: Path, config: MovementConfig) -> PoseTracks:
 def _tracks(found: Any, config: MovementConfig, file: Path) -> PoseTracks:
     axes = "time", "individuals", "keypoints"
     individuals, keypoints = (tuple(str(name) for name in found[axis].values) for axis in axes[1:])
-    points = found["position"].transpose(*axes, "space").values.astype(np.float32)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, which is told
+        points = found["position"].transpose(*axes, "space").values.astype(np.float32)
     if not points.size:
         raise DataError.at(file, "there is no frame in it.")
     endless = np.argwhere(np.isinf(points))
