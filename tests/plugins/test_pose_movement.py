@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 
 from mabe_core import DataError, PoseTracks, UserError
+from mabe_plugins.movement_reader import MovementConfig, build_movement
 from mabe_plugins.pose_readers import (
     DeepLabCutConfig,
-    MovementConfig,
     SleapConfig,
     build_deeplabcut,
-    build_movement,
     build_sleap,
 )
 from tests.plugins.pose_writing import pose_frame, write_csv, write_h5

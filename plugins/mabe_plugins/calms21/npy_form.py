@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 import struct
 import tokenize
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from mabe_core import DataError
 DAMAGED = "the file is cut short or damaged. Download it again"
 # kinds of numpy's dtypes that are numbers, text or truth values
 PLAIN_KINDS = "biufSU"
+# instructions that numpy's pickles of such arrays never have; Python's own reader stumbles over damaged ones
+UNUSED = {"BYTEARRAY8", "NEXT_BUFFER", "READONLY_BUFFER", "PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4"}
 
 
 class _Foreign(Exception):
@@ -42,7 +46,9 @@ def read_npy(file: Path) -> Any:
                 f"holds an array {shape} of {dtype}, not the dictionary that CalMS21's converter writes.",
             )
         try:
-            found = _Reader(io.BytesIO(opened.read())).load()
+            data = opened.read()
+            _check_instructions(data)
+            found = _Reader(io.BytesIO(data)).load()
         except _Foreign as error:
             raise DataError.at(
                 file, f"names {error}, which plain data has no use for. Do not trust this file."
@@ -124,14 +130,19 @@ _KNOWN: dict[tuple[str, str], Any] = {
 }
 
 
+def _check_instructions(data: bytes) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # about text in damaged data
+        for instruction, _, _ in pickletools.genops(data):
+            if instruction.name in UNUSED:
+                raise _Foreign(f"the instruction {instruction.name}")
+
+
 class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _KNOWN:
             raise _Foreign(f"{module}.{name}")
         return _KNOWN[module, name]
-
-    def persistent_load(self, _: Any) -> Any:
-        raise _Foreign("an object outside of the file")
 
 
 def _plain(found: Any) -> Any:

@@ -1,10 +1,10 @@
-"""Pose readers `deeplabcut`, `sleap`, `simba` and `movement`: their configs."""
+"""Pose readers `deeplabcut`, `sleap` and `simba`: their configs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import attrs
 from attrs.validators import ge, le, optional
@@ -15,7 +15,8 @@ CSV_SUFFIXES = (".csv",)
 H5_SUFFIXES = (".h5", ".hdf5", ".hdf")
 
 
-def _min_confidence(help: str) -> float | None:  # noqa: A002 - click's word for it
+def min_confidence(help: str) -> float | None:  # noqa: A002 - click's word for it
+    """Declare the confidence below which points are taken as missing."""
     field: float | None = attrs.field(
         default=None, validator=optional([ge(0.0), le(1.0)]), metadata={"help": help}
     )
@@ -26,7 +27,7 @@ def _min_confidence(help: str) -> float | None:  # noqa: A002 - click's word for
 class DeepLabCutConfig:
     """Tracks that DeepLabCut wrote: CSV or H5, one animal or several."""
 
-    min_confidence: float | None = _min_confidence(
+    min_confidence: float | None = min_confidence(
         "points whose likelihood is below this are taken as missing"
     )
     ignore_individuals: tuple[str, ...] = attrs.field(
@@ -38,7 +39,7 @@ class DeepLabCutConfig:
 class SleapConfig:
     """Tracks that SLEAP wrote: an analysis file (H5), or .slp with the extra `sleap`."""
 
-    min_confidence: float | None = _min_confidence("points whose score is below this are taken as missing")
+    min_confidence: float | None = min_confidence("points whose score is below this are taken as missing")
     tracks: tuple[str, ...] = attrs.field(
         default=(), metadata={"help": "which tracks of the file, in this order; by default all"}
     )
@@ -51,7 +52,7 @@ class SleapConfig:
 class SimbaConfig:
     """Tracks in a table that SimBA wrote, such as those in its folder targets_inserted."""
 
-    min_confidence: float | None = _min_confidence(
+    min_confidence: float | None = min_confidence(
         "points whose probability is below this are taken as missing"
     )
     animals: tuple[str, ...] = attrs.field(
@@ -60,25 +61,6 @@ class SimbaConfig:
             "help": "what the body parts' names begin or end with, such as [1, 2] of Nose_1 and Nose_2; by "
             "default their numbers, where all have one"
         },
-    )
-
-
-@attrs.frozen(kw_only=True)
-class MovementConfig:
-    """Whatever the package movement reads, with the extra `movement`."""
-
-    source: Literal["DeepLabCut", "SLEAP", "LightningPose", "Anipose", "NWB", "netCDF"] = attrs.field(
-        default="netCDF", metadata={"help": "what wrote the file; netCDF: movement itself"}
-    )
-    unpickle: bool = attrs.field(
-        default=False,
-        metadata={
-            "help": "let movement unpickle what is in an H5 file, which can run any command that somebody "
-            "put there: for files that you trust"
-        },
-    )
-    min_confidence: float | None = _min_confidence(
-        "points whose confidence is below this are taken as missing"
     )
 
 
@@ -124,13 +106,6 @@ def build_simba(config: SimbaConfig) -> Callable[[Path], PoseTracks]:
     return lambda file: read_simba(file, config)
 
 
-def build_movement(config: MovementConfig) -> Callable[[Path], PoseTracks]:
-    """Build the reader of one file."""
-    from mabe_plugins.pose_readers.by_movement import read_by_movement
-
-    return lambda file: read_by_movement(file, config)
-
-
 def _unknown_suffix(file: Path, writer: str, known: tuple[str, ...]) -> DataError:
     found = file.suffix or "a file without suffix"
     return DataError.at(file, f"{writer} writes {', '.join(known)}, not {found}.")
@@ -147,7 +122,4 @@ def mabe_pose_readers() -> list[PoseReaderSpec[Any]]:
         ),
         PoseReaderSpec(name="sleap", config=SleapConfig, build=build_sleap, suffixes=(*H5_SUFFIXES, ".slp")),
         PoseReaderSpec(name="simba", config=SimbaConfig, build=build_simba, suffixes=CSV_SUFFIXES),
-        PoseReaderSpec(
-            name="movement", config=MovementConfig, build=build_movement, suffixes=(".nc", ".nwb")
-        ),
     ]

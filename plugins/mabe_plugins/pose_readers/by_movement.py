@@ -11,7 +11,7 @@ from mabe_core import DataError, PoseTracks, UserError
 from mabe_plugins.pose_readers.doubtful import drop_doubtful
 
 if TYPE_CHECKING:
-    from mabe_plugins.pose_readers import MovementConfig
+    from mabe_plugins.movement_reader import MovementConfig
 
 H5 = (".h5", ".hdf5", ".hdf")
 
@@ -53,7 +53,7 @@ def read_by_movement(file: Path, config: MovementConfig) -> PoseTracks:
 def _tracks(found: Any, config: MovementConfig, file: Path) -> PoseTracks:
     axes = "time", "individuals", "keypoints"
     individuals, keypoints = (tuple(str(name) for name in found[axis].values) for axis in axes[1:])
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, which is told
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large becomes infinite, which is told
         points = found["position"].transpose(*axes, "space").values.astype(np.float32)
     if not points.size:
         raise DataError.at(file, "there is no frame in it.")

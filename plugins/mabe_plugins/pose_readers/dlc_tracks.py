@@ -89,7 +89,9 @@ def tracks(table: Table, config: DeepLabCutConfig, file: Path) -> PoseTracks:
     confidence = np.empty(shape, dtype=np.float32) if has_likelihood else None
     for start in range(0, len(points), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
-        with np.errstate(over="ignore"):  # what is too large becomes infinite, which is told
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # what is too large becomes infinite, which is told
             values = table.values[part][:, np.array(order)].astype(np.float32)
         _check_values(values, has_likelihood, table, order, file, start)
         points[part] = values[..., : len(axes)]

@@ -55,7 +55,9 @@ def read_numbers(
                 if piece.shape[1] != width:
                     raise _fault(file, body_at, names, header_lines, expected)
                 frames[done : done + len(piece)] = piece[0]
-                with np.errstate(over="ignore"):  # what is too large becomes infinite, which is told
+                with np.errstate(
+                    over="ignore", invalid="ignore"
+                ):  # what is too large becomes infinite, which is told
                     values[done : done + len(piece)] = piece.to_numpy()[:, 1:]
                 done += len(piece)
     except DataError:

@@ -47,7 +47,7 @@ def pose_tracks(found: SleapArrays, config: SleapConfig, file: Path) -> PoseTrac
             raise DataError.at(file, f"has no track {name!r}.{did_you_mean(name, names)}")
     wanted = config.tracks or names
     which = [names.index(name) for name in wanted]
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, which is told
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large becomes infinite, which is told
         points = np.ascontiguousarray(found.points[:, which], dtype=np.float32)
     endless = np.argwhere(np.isinf(points))
     if len(endless):
@@ -55,7 +55,7 @@ def pose_tracks(found: SleapArrays, config: SleapConfig, file: Path) -> PoseTrac
         raise DataError.at(file, f"frame {frame}: {wanted[track]} {found.nodes[node]} lies at infinity.")
     confidence = None
     if found.scores is not None:
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             scores = np.nan_to_num(found.scores[:, which].astype(np.float32), posinf=np.inf, neginf=-np.inf)
         wrong = np.argwhere((scores < 0) | (scores > HIGHEST_SCORE))
         if len(wrong):
