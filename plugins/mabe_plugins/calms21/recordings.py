@@ -66,7 +66,7 @@ def read_dataset(config: CalMS21Config, access: DataAccess) -> Dataset:
     told = ", ".join(f"{number} ({count})" for number, count in sorted(annotators.items()))
     who = _subjects(found)
     return Dataset(
-        recordings=tuple(_recording(each, who[each.sequence.name], classes, exclusive) for each in found),
+        recordings=tuple(_recording(each, who[each.sequence.name], classes) for each in found),
         classes=classes,
         exclusive=exclusive,
         notes=(f"task {config.task}, sequences by annotator: {told}",),
@@ -141,7 +141,7 @@ def _subjects(found: Many[_Found]) -> dict[str, str]:
     return who
 
 
-def _recording(each: _Found, subject: str, classes: tuple[str, ...], exclusive: bool) -> Recording:
+def _recording(each: _Found, subject: str, classes: tuple[str, ...]) -> Recording:
     sequence = each.sequence
     return Recording(
         name=sequence.name,
@@ -150,7 +150,7 @@ def _recording(each: _Found, subject: str, classes: tuple[str, ...], exclusive: 
         fps=FPS,
         individuals=INDIVIDUALS,
         keypoints=KEYPOINTS,
-        views=(View((0, 1), _labels(sequence, classes, exclusive)),),
+        views=(View((0, 1), _labels(sequence, classes)),),
         groups={
             "subject": subject,
             "annotator": str(sequence.annotator),
@@ -160,10 +160,10 @@ def _recording(each: _Found, subject: str, classes: tuple[str, ...], exclusive: 
     )
 
 
-def _labels(sequence: Sequence, classes: tuple[str, ...], exclusive: bool) -> NDArray[np.int8]:
+def _labels(sequence: Sequence, classes: tuple[str, ...]) -> NDArray[np.int8]:
     """Return int8 (frames, classes); what a sequence is not annotated for is unlabelled in it."""
     labels = np.full((len(sequence.codes), len(classes)), UNLABELLED, dtype=np.int8)
     for code, word in enumerate(sequence.words):
-        if exclusive or word != OTHER:
+        if word in classes:
             labels[:, classes.index(word)] = sequence.codes == code
     return labels
