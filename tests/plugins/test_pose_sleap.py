@@ -73,6 +73,12 @@ def test_another_order_of_axes_is_read_where_the_file_tells_it(tmp_path: Path) -
         read(write(tmp_path / "y.h5", turned))
 
 
+def test_the_occupancy_may_lie_either_way(tmp_path: Path) -> None:
+    found = arrays()
+    found["track_occupancy"] = found["track_occupancy"].T
+    assert read(write(tmp_path / "x.h5", found)).individuals == TRACKS
+
+
 def test_tracks_are_chosen_and_ordered_and_doubtful_points_missing(tmp_path: Path) -> None:
     file = write(tmp_path / "x.h5", arrays())
     tracks = read(file, tracks=("mouse_b", "mouse_a"), min_confidence=0.5)

@@ -86,6 +86,8 @@ def _in_order(
     dataset = opened[name]
     told = dataset.attrs.get("dims")
     axes = AXES[name] if told is None else tuple(json.loads(told))
+    if told is None and name == "track_occupancy" and dataset.shape == (sizes["track"], frames["frame"]):
+        axes = ("track", "frame")  # some versions of SLEAP wrote it so
     if sorted(axes) != sorted(AXES[name]) or dataset.ndim != len(axes):
         raise DataError.at(file, f"{name} has the axes {axes}, not {AXES[name]}. {REMEDY}")
     for axis, length in zip(axes, dataset.shape, strict=True):
