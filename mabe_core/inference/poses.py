@@ -48,7 +48,7 @@ def named_reader(name: str, registry: Registry) -> Component[Any]:
 
 
 def guessed_reader(file: Path) -> Component[Any]:
-    """Return the one reader that takes files of this suffix."""
+    """Return the one reader that takes files of this suffix; of several, the one that can read this file."""
     from mabe_core.discovery import load_plugins
 
     registry = load_plugins()
@@ -57,12 +57,23 @@ def guessed_reader(file: Path) -> Component[Any]:
     fitting = [spec.name for spec in offers if suffix in spec.suffixes]
     if len(fitting) == 1:
         return named_reader(fitting[0], registry)
+    able = [name for name in fitting if _can_read(named_reader(name, registry), file)]
+    if len(able) == 1:
+        return named_reader(able[0], registry)
     if fitting:
         raise DataError.at(
             file, f"could be read by {', '.join(fitting)}: say which, such as `--pose-reader {fitting[0]}`."
         )
     known = sorted({each for spec in offers for each in spec.suffixes})
     raise DataError.at(file, f"has a suffix that no pose reader takes; they take {', '.join(known)}.")
+
+
+def _can_read(reader: Component[Any], file: Path) -> bool:
+    try:
+        reader.build()(file)
+    except UserError:
+        return False
+    return True
 
 
 def pose_files(

@@ -225,7 +225,7 @@ def test_hours_are_read_block_by_block_to_the_same_tracks(
     whole = read(file)
     monkeypatch.setattr("mabe_core.long_arrays.IN_MEMORY", 0)
     monkeypatch.setattr("mabe_core.long_arrays.ROWS_AT_ONCE", 10)
-    for module in ("dlc_h5", "dlc_csv", "dlc_tracks"):
+    for module in ("dlc_h5", "number_table", "dlc_tracks"):
         monkeypatch.setattr(f"mabe_plugins.pose_readers.{module}.ROWS_AT_ONCE", 10)
     found = read(file)
     np.testing.assert_array_equal(found.points, whole.points)

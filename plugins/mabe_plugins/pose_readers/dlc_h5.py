@@ -15,6 +15,7 @@ import numpy as np
 
 from mabe_core import DataError, let_go, long_array
 from mabe_plugins.pose_readers.dlc_tracks import ROWS_AT_ONCE, Table, columns_of
+from mabe_plugins.pose_readers.h5_values import checked, load, text
 from mabe_plugins.pose_readers.plain_pickle import NotPlain, read_plain_pickle
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 Label = tuple[str, ...]
 REMEDY = "Export the tracks as CSV (deeplabcut.analyze_videos_converth5_to_csv) and name that file."
-# a frame of points that never change shrinks a thousandfold at most; more is a file made to fill the memory
-LARGEST_RATIO = 1000
-SMALLEST_LIMIT = 64 << 20
 
 
 @attrs.frozen(eq=False)
@@ -55,7 +53,7 @@ def read_h5(file: Path) -> Table:
     try:
         with h5py.File(file, "r") as opened:
             group = _group(opened, file)
-            fixed = _text(group, "pandas_type") == "frame"
+            fixed = text(group, "pandas_type") == "frame"
             return _assemble(_fixed(group, size) if fixed else _table(group, size), file)
     except NotPlain as error:
         raise DataError.at(
@@ -73,7 +71,7 @@ def read_h5(file: Path) -> Table:
 
 def _group(opened: h5py.File, file: Path) -> h5py.Group:
     """Return the one data frame in the file."""
-    frames = [node for node in opened.values() if _text(node, "pandas_type") in ("frame", "frame_table")]
+    frames = [node for node in opened.values() if text(node, "pandas_type") in ("frame", "frame_table")]
     if len(frames) != 1:
         raise DataError.at(
             file, f"holds {len(frames)} data frames of pandas; DeepLabCut writes one. {REMEDY}"
@@ -81,35 +79,18 @@ def _group(opened: h5py.File, file: Path) -> h5py.Group:
     return frames[0]
 
 
-def _text(node: Any, attribute: str) -> str:
-    value = node.attrs.get(attribute, b"")
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
-
-
-def _checked(dataset: h5py.Dataset, size: int) -> h5py.Dataset:
-    """Return a dataset as given, unless it claims more than such a file can hold."""
-    if dataset.size * dataset.dtype.itemsize > max(SMALLEST_LIMIT, LARGEST_RATIO * size):
-        raise ValueError(f"{dataset.name} claims {dataset.size} values in a file of {size} bytes")
-    return dataset
-
-
-def _load(dataset: h5py.Dataset, size: int) -> NDArray[Any]:
-    loaded: NDArray[Any] = _checked(dataset, size)[()]
-    return loaded
-
-
 def _fixed(group: h5py.Group, size: int) -> _Stored:
     """Return where things are in the `fixed` format."""
     parts = []
     for block in range(int(group.attrs["nblocks"])):
-        node = _checked(group[f"block{block}_values"], size)
+        node = checked(group[f"block{block}_values"], size)
         labels = _labels(group, f"block{block}_items", size)
         rows_first = bool(node.attrs.get("transposed", False))
         rows, width = node.shape if rows_first else node.shape[::-1]
         if width != len(labels):
             raise ValueError(f"{node.name} has {width} columns under {len(labels)} labels")
         parts.append(_Columns(labels, node.dtype, rows, _rows(node) if rows_first else _rows_across(node)))
-    index = _checked(group["axis1"], size)
+    index = checked(group["axis1"], size)
     return _Stored(_labels(group, "axis0", size), parts, _Columns([], index.dtype, len(index), _rows(index)))
 
 
@@ -123,12 +104,12 @@ def _rows_across(node: h5py.Dataset) -> Callable[[int, int], NDArray[Any]]:
 
 def _labels(group: h5py.Group, axis: str, size: int) -> list[Label]:
     """Return the labels of an axis whose levels and codes are arrays of their own."""
-    if _text(group, f"{axis}_variety") != "multi":
+    if text(group, f"{axis}_variety") != "multi":
         raise ValueError(f"{axis} has labels of one level, not scorer, bodyparts and coords")
     levels = []
     for level in range(int(group.attrs[f"{axis}_nlevels"])):
-        names = [name.decode("utf-8") for name in _load(group[f"{axis}_level{level}"], size)]
-        codes = _load(group[f"{axis}_label{level}"], size)
+        names = [name.decode("utf-8") for name in load(group[f"{axis}_level{level}"], size)]
+        codes = load(group[f"{axis}_label{level}"], size)
         if len(codes) and not 0 <= codes.min() <= codes.max() < len(names):
             raise ValueError(f"{axis}_label{level} points outside its {len(names)} names")
         levels.append([names[code] for code in codes])
@@ -137,7 +118,7 @@ def _labels(group: h5py.Group, axis: str, size: int) -> list[Label]:
 
 def _table(group: h5py.Group, size: int) -> _Stored:
     """Return where things are in the `table` format, whose rows hold all columns."""
-    node = _checked(group["table"], size)
+    node = checked(group["table"], size)
     parts = []
     for field in node.dtype.names or ():
         if field != "index":

@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from mabe_core import DataError, PoseTracks, did_you_mean, in_blocks, let_go, long_array
+from mabe_plugins.pose_readers.doubtful import drop_doubtful
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,7 +89,10 @@ def tracks(table: Table, config: DeepLabCutConfig, file: Path) -> PoseTracks:
     confidence = long_array(shape, np.float32) if has_likelihood else None
     for start in range(0, len(points), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
-        values = table.values[part][:, np.array(order)].astype(np.float32)
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # what is too large becomes infinite, which is told
+            values = table.values[part][:, np.array(order)].astype(np.float32)
         _check_values(values, has_likelihood, table, order, file, start)
         points[part] = values[..., : len(axes)]
         if confidence is not None:
@@ -96,9 +100,7 @@ def tracks(table: Table, config: DeepLabCutConfig, file: Path) -> PoseTracks:
             let_go(confidence)
         let_go(points)
         let_go(table.values)
-    notes = _drop_doubtful(points, confidence, config.min_confidence, file)
-    if all(np.isnan(block).all() for _, block in in_blocks(points)):
-        raise DataError.at(file, "no point is left: every one is missing, or below min_confidence.")
+    notes = drop_doubtful(points, confidence, config.min_confidence, file)
     return PoseTracks(points, individuals, keypoints, confidence, notes=notes)
 
 
@@ -210,32 +212,3 @@ def _check_values(
             f"{table.where(row)}column {position + 2} ({column}) is {value:g}.{why}",
             table.line(row),
         )
-
-
-def _drop_doubtful(
-    points: NDArray[np.float32],
-    confidence: NDArray[np.float32] | None,
-    min_confidence: float | None,
-    file: Path,
-) -> tuple[str, ...]:
-    """Make points missing that are half there or not trusted; return what to tell about it."""
-    if min_confidence is not None and confidence is None:
-        raise DataError.at(file, "has no likelihood columns, so min_confidence cannot be used on it.")
-    halves = doubts = 0
-    for start, block in in_blocks(points):
-        missing = np.isnan(block)
-        half = missing.any(axis=-1) & ~missing.all(axis=-1)
-        halves += int(half.sum())
-        block[half] = np.nan
-        if min_confidence is not None and confidence is not None:
-            trust = confidence[start : start + len(block)]
-            doubtful = (trust < min_confidence) & ~np.isnan(block[..., 0])
-            doubts += int(doubtful.sum())
-            block[doubtful] = np.nan
-            let_go(confidence)
-    notes = []
-    if halves:
-        notes.append(f"points with only one coordinate, taken as missing: {halves}")
-    if doubts:
-        notes.append(f"points below min_confidence {min_confidence:g}, taken as missing: {doubts}")
-    return tuple(notes)
