@@ -17,7 +17,7 @@ from mabe_core.inference.poses import read_pose
 from mabe_core.inference.prediction import PredictedView, Prediction
 from mabe_core.inference.resampling import back_from, resampled
 from mabe_core.runs.model_input import ModelInput
-from mabe_core.training.scoring import decide
+from mabe_core.training.post_processing import decide
 
 # told how many frames of a recording are scored, of how many
 Told = Callable[[int, int], None]
@@ -109,20 +109,24 @@ class Model:
         steps = len(recording.views) * len(self.members)
         for number, view in enumerate(inner.views):
             total = np.zeros((inner.frames, len(self.classes)), dtype=np.float32)
+            better = np.zeros_like(total)
             for place, member in enumerate(self.members):
                 done = (number * len(self.members) + place) / steps
 
                 def tell(frames: int, done: float = done) -> None:
                     told(int(recording.frames * (done + frames / inner.frames / steps)), recording.frames)
 
-                total += member.scorer.probabilities(inner, view.individuals, check=tell)
+                probability = member.scorer.probabilities(inner, view.individuals, check=tell)
+                total += probability
+                better += member.chain(probability, float(inner.fps))
             told(int(recording.frames * (number + 1) / len(inner.views)), recording.frames)
-            probabilities = self._on(recording, inner, total / np.float32(len(self.members)))
+            count = np.float32(len(self.members))
+            decided = self._on(recording, inner, better / count)
             views.append(
                 PredictedView(
                     individuals=tuple(recording.individuals[each] for each in view.individuals),
-                    probabilities=probabilities,
-                    labels=decide(probabilities, exclusive=self.expects.exclusive),
+                    probabilities=self._on(recording, inner, total / count),
+                    labels=decide(decided, exclusive=self.expects.exclusive),
                 )
             )
         return Prediction(
