@@ -12,11 +12,16 @@ from numpy.typing import NDArray
 from mabe_core import DataShape, FittingContext, LabelledFrames, PostProcessing
 
 from . import Fitted, HmmConfig
-from .choosing import LEAST_GAIN, Probabilities, log_odds, macro_f1
+from .choosing import Probabilities, first_of_best, log_odds, macro_f1
 
 Array = NDArray[np.float64]
 # added to each count, so that what was never seen in training is improbable, not impossible
 ONE_MORE = 0.1
+# of all tracks that are decoded together: 64 MB an array
+NUMBERS_AT_ONCE = 8_000_000
+
+# probabilities (frames, classes), frames a second, scale, prior
+Track = tuple[Probabilities, float, float, float]
 
 
 @attrs.frozen(eq=False)
@@ -62,21 +67,20 @@ class Chains:
 def fit(config: HmmConfig, context: FittingContext) -> Fitted:
     """Return {"rates", "shares", "scale", "prior"}: what was counted, and the weights of best macro-F1."""
     chains = Chains.counted(context.training, context.data)
-    best, found = {"scale": config.scale[0], "prior": config.prior[0]}, -1.0
     settings = list(itertools.product(config.scale, config.prior))
-    for scale, prior in settings if len(settings) > 1 else ():
-        smoothed = _smoothed(
-            [(each.probability, each.fps) for each in context.scored],
-            context.data,
-            chains,
-            config.decode,
-            scale,
-            prior,
-        )
-        score = macro_f1(context, smoothed)
-        if score > found + LEAST_GAIN:
-            best, found = {"scale": scale, "prior": prior}, score
-    return {**best, "rates": chains.rates.tolist(), "shares": chains.shares.tolist()}
+    tracks = [(each.probability, each.fps) for each in context.scored]
+    longest = max(len(probability) for probability, _ in tracks)
+    at_once = max(1, NUMBERS_AT_ONCE // (longest * len(tracks) * chains.shares.size))
+    found: list[float] = []
+    for first in range(0, len(settings), at_once) if len(settings) > 1 else ():
+        some = settings[first : first + at_once]
+        weighted = [(*track, *weights) for weights in some for track in tracks]
+        smoothed = _smoothed(weighted, context.data, chains, config.decode)
+        for place in range(0, len(weighted), len(tracks)):
+            found.append(macro_f1(context, smoothed[place : place + len(tracks)]))
+    scale, prior = settings[first_of_best(found or [0.0])]
+    rates, shares = chains.rates.tolist(), chains.shares.tolist()
+    return {"scale": scale, "prior": prior, "rates": rates, "shares": shares}
 
 
 def build(config: HmmConfig, data: DataShape, fitted: Fitted) -> PostProcessing:
@@ -84,38 +88,31 @@ def build(config: HmmConfig, data: DataShape, fitted: Fitted) -> PostProcessing:
     chains = Chains.of(fitted)
 
     def smooth(probability: Probabilities, fps: float) -> Probabilities:
-        given = [(probability, fps)]
-        (found,) = _smoothed(given, data, chains, config.decode, fitted["scale"], fitted["prior"])
+        given = [(probability, fps, fitted["scale"], fitted["prior"])]
+        (found,) = _smoothed(given, data, chains, config.decode)
         return found
 
     return smooth
 
 
-def _smoothed(
-    tracks: Sequence[tuple[Probabilities, float]],
-    data: DataShape,
-    chains: Chains,
-    decode: str,
-    scale: float,
-    prior: float,
-) -> list[Probabilities]:
+def _smoothed(tracks: Sequence[Track], data: DataShape, chains: Chains, decode: str) -> list[Probabilities]:
     """Return each track's probabilities (frames, classes) after smoothing, all tracks decoded together."""
-    frames = max(len(probability) for probability, _ in tracks)
+    frames = max(len(probability) for probability, *_ in tracks)
     count, states = chains.shares.shape
     scores = np.zeros((len(tracks), count, frames, states))
-    for place, (probability, _) in enumerate(tracks):
+    for place, (probability, _, scale, prior) in enumerate(tracks):
         odds = log_odds(probability, exclusive=data.exclusive)
         each = odds[None] if data.exclusive else np.stack([np.zeros_like(odds.T), odds.T], axis=-1)
         scores[place, :, : len(probability)] = scale * (each - prior * np.log(chains.shares)[:, None])
-    moves = np.stack([chains.moves(fps) for _, fps in tracks])
+    moves = np.stack([chains.moves(fps) for _, fps, *_ in tracks])
     flat = scores.reshape(-1, frames, states)
     starts = np.broadcast_to(chains.shares, (len(tracks), count, states)).reshape(-1, states)
-    lengths = np.repeat([len(probability) for probability, _ in tracks], count)
+    lengths = np.repeat([len(probability) for probability, *_ in tracks], count)
     decoder = posterior if decode == "posterior" else viterbi
     found = decoder(flat, moves.reshape(-1, states, states), starts, lengths).reshape(scores.shape)
     return [
         (track[0] if data.exclusive else track[..., 1].T)[: len(probability)].astype(probability.dtype)
-        for track, (probability, _) in zip(found, tracks, strict=True)
+        for track, (probability, *_) in zip(found, tracks, strict=True)
     ]
 
 
