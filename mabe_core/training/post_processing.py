@@ -55,7 +55,7 @@ def fit_chain(
         if component.spec.fit is not None:
             with blame(PLACE, component):
                 found = component.spec.fit(component.config, FittingContext(shape, tuple(scored), labels))
-            fitted = _as_json(component, found)
+                fitted = _as_json(component, found)
         step = _built(component, shape, fitted)
         chain = chain.then(component, step)
         steps.append(FittedStep(name=component.name, version=component.spec.version, fitted=fitted))
