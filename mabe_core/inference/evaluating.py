@@ -83,7 +83,7 @@ def own_scores(
     if wanted in there and member.record.state == "finished" and not _is_kept_elsewhere(source):
         _keep(source, member, dataset, partition, observe)
         return own_scores(source, wanted, access, device=device, observe=observe)
-    scored = score_segments(member.scorer, metrics, dataset, partition.of(wanted))
+    scored = score_segments(member.scorer, member.chain, metrics, dataset, partition.of(wanted))
     notices = (*source.notes, *_told(partition.notice, wanted, there[-1]))
     return _evaluated(source.told, wanted, notices, metrics, scored)
 
@@ -102,7 +102,7 @@ def scores_on(
     data = of_the_models_kind(read_dataset(other, access), member, names)
     metrics = Metrics.build(member.experiment, member.scorer.shape)
     segments = [Segment(number, 0, each.frames, "test") for number, each in enumerate(data.recordings)]
-    scored = score_segments(member.scorer, metrics, data, segments)
+    scored = score_segments(member.scorer, member.chain, metrics, data, segments)
     known = overlap(member, other, access)
     return _evaluated(member.source.told, called, (*member.source.notes, *known), metrics, scored)
 

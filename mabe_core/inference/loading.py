@@ -16,9 +16,12 @@ from mabe_core.registry import Registry
 from mabe_core.runs.checkpoints import read_pointer
 from mabe_core.runs.identity import providers
 from mabe_core.runs.model_input import ModelInput
+from mabe_core.runs.post_processing import FILE as FITTED
+from mabe_core.runs.post_processing import read_post_processing
 from mabe_core.runs.record import Record
 from mabe_core.runs.study import Study
 from mabe_core.runs.study import find as find_run_or_study
+from mabe_core.training.post_processing import Chain, build_chain
 from mabe_core.training.scoring import Scorer
 
 
@@ -82,8 +85,22 @@ def load_member(source: ModelSource, device: str, expects: ModelInput | None = N
     """Load one model; expects: what it was trained on, where its record does not tell."""
     built = build_model(source, device, expects)
     scorer = Scorer(built.module, built.experiment.data, built.shape, built.device, built.dtype)
-    notes = tuple(_other_versions(built.experiment, built.registry, built.record))
-    return Member(source, built.experiment, built.record, built.expects, scorer, notes)
+    chain, notes = _chain(source, built.experiment, built.expects)
+    notes += _other_versions(built.experiment, built.registry, built.record)
+    return Member(source, built.experiment, built.record, built.expects, scorer, chain, tuple(notes))
+
+
+def _chain(source: ModelSource, experiment: Experiment, expects: ModelInput) -> tuple[Chain, list[str]]:
+    """Return a model's post-processing, and what is to be told where it has none that is fitted."""
+    components = experiment.post_processing
+    if not components:
+        return Chain(), []
+    folder, names = source.run.path, [each.name for each in components]
+    fitted = read_post_processing(folder, source.sha256, names)
+    if fitted is not None:
+        return build_chain(components, expects.data_shape(), fitted), []
+    why = "was fitted to another checkpoint" if (folder / FITTED).exists() else "is fitted when a run ends"
+    return Chain(), [f"{source.told} is used without post-processing ({', '.join(names)}), which {why}"]
 
 
 def _other_versions(experiment: Experiment, registry: Registry, record: Record) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from mabe_core.inference.prediction import PredictedView, Prediction
 from mabe_core.inference.resampling import back_from, resampled
 from mabe_core.long_arrays import in_blocks, let_go, long_array
 from mabe_core.runs.model_input import ModelInput
-from mabe_core.training.scoring import decide
+from mabe_core.training.post_processing import decide
 
 # told how many frames of a recording are scored, of how many
 Told = Callable[[int, int], None]
@@ -110,22 +111,24 @@ class Model:
         steps = len(recording.views) * len(self.members)
         for number, view in enumerate(inner.views):
             total = long_array((inner.frames, len(self.classes)), np.float32)
+            better = long_array(total.shape, np.float32)
             for place, member in enumerate(self.members):
                 done = (number * len(self.members) + place) / steps
 
                 def tell(frames: int, done: float = done) -> None:
                     told(int(recording.frames * (done + frames / inner.frames / steps)), recording.frames)
 
-                _add(total, member.scorer.probabilities(inner, view.individuals, check=tell))
-            for _, block in in_blocks(total):
+                probability = member.scorer.probabilities(inner, view.individuals, check=tell)
+                _add(total, probability)
+                _add(better, member.chain(probability, float(inner.fps)))
+            for _, block in itertools.chain(in_blocks(total), in_blocks(better)):
                 block /= np.float32(len(self.members))
             told(int(recording.frames * (number + 1) / len(inner.views)), recording.frames)
-            probabilities = self._on(recording, inner, total)
             views.append(
                 PredictedView(
                     individuals=tuple(recording.individuals[each] for each in view.individuals),
-                    probabilities=probabilities,
-                    labels=self._decided(probabilities),
+                    probabilities=self._on(recording, inner, total),
+                    labels=self._decided(self._on(recording, inner, better)),
                 )
             )
         return Prediction(

@@ -24,6 +24,7 @@ _SAID = {
     "plugins/": "the experiment's own components: Python that is run when the model is loaded",
     "checkpoints/": "the weights, in `model.safetensors`",
     "model.onnx": "the network for other programs: `inputs` (windows, frames, inputs) to `scores`",
+    "post_processing.json": "what post-processing learned from validation recordings",
     "record.json": "what came of the training",
     "scores.json": "how well it did, recording by recording",
 }

@@ -50,8 +50,7 @@ ON_FILES = {
     "sequence_length": "16",
 }
 
-# None: no experiment can name the kind
-CHANGES: Mapping[str, Mapping[str, str] | None] = {
+CHANGES: Mapping[str, Mapping[str, str]] = {
     "model": {"model": "$name", "optimizer": "{name: adamw, learning_rate: 1e-2}"},
     "positional_encoding": {"model": SMALL.replace("}", ", positional_encoding: $name}")},
     "dataset": {"dataset": " $name"},
@@ -64,21 +63,18 @@ CHANGES: Mapping[str, Mapping[str, str] | None] = {
     "optimizer": {"optimizer": "$name"},
     "scheduler": {"scheduler": "$name"},
     "metric": {"metrics": "metrics: [accuracy, f1, $name]\n"},
-    "post_processing": None,
+    "post_processing": {"metrics": "metrics: [accuracy, f1]\npost_processing: [$name]\n"},
 }
 
 
-def experiment_slots(name: str, kind: str, *, package: bool) -> dict[str, str] | None:
-    """Return what fills the template of an experiment, or None where no experiment can name the kind."""
-    changes = CHANGES[kind]
-    if changes is None:
-        return None
+def experiment_slots(name: str, kind: str, *, package: bool) -> dict[str, str]:
+    """Return what fills the template of an experiment."""
     words = {
         "$name": name,
         "$label": KINDS[kind].label,
         "$beside": "in this package" if package else "file beside it",
     }
-    slots = {**USUAL, **changes, **({"plugins": ""} if package else {})}
+    slots = {**USUAL, **CHANGES[kind], **({"plugins": ""} if package else {})}
     for slot, text in slots.items():
         for word, meant in words.items():
             text = text.replace(word, meant)

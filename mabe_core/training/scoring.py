@@ -34,18 +34,6 @@ def unchecked(_: int) -> None:
     """Let it go on."""
 
 
-def decide(probability: NDArray[np.floating], *, exclusive: bool = True) -> NDArray[np.int8]:
-    """Return what is predicted, int8 (frames, classes), 1 or 0, of probabilities (frames, classes).
-
-    The most probable class, the first of equals; each above one half, where a frame may have several.
-    """
-    if not exclusive:
-        return (probability > 0.5).astype(np.int8)
-    predicted = np.zeros(probability.shape, dtype=np.int8)
-    predicted[np.arange(len(probability)), probability.argmax(axis=1)] = 1
-    return predicted
-
-
 @attrs.frozen(eq=False)
 class Scorer:
     """A trained model, and what turns a recording into its inputs.
