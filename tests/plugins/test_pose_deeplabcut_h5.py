@@ -232,3 +232,11 @@ def test_hours_are_read_block_by_block_to_the_same_tracks(
     np.testing.assert_array_equal(found.confidence, whole.confidence)
     assert found.notes == whole.notes
     assert "only one coordinate, taken as missing: 1" in found.notes[0]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_number_that_no_point_can_be_is_told(tmp_path: Path, form: str) -> None:
+    frame = pose_frame()
+    frame.iloc[7, 0] = 1e300
+    with pytest.raises(DataError, match=r"row 8: column 2 \(resident nose x\) is inf"):
+        read(write_h5(frame, tmp_path / "a.h5", form))

@@ -181,7 +181,8 @@ def _assemble(stored: _Stored, file: Path) -> Table:
         rows = slice(start, min(start + ROWS_AT_ONCE, index.rows))
         frames[rows] = index.read(rows.start, rows.stop)
         for part in stored.parts:
-            values[rows, [place[label] for label in part.labels]] = part.read(rows.start, rows.stop)
+            with np.errstate(over="ignore"):  # what is too large becomes infinite, which is told
+                values[rows, [place[label] for label in part.labels]] = part.read(rows.start, rows.stop)
         let_go(values)
         let_go(frames)
     return Table(columns_of([list(level) for level in zip(*labels, strict=True)]), values, frames)
