@@ -77,6 +77,16 @@ def components() -> str:
     return table(["kind", "name", "what it is"], rows)
 
 
+def formats() -> str:
+    """Return every dataset, pose reader and label reader with the files that it takes."""
+    rows = [
+        [spec.kind, f"`{spec.name}`", " ".join(getattr(spec, "suffixes", ())), spec.describe()]
+        for spec in (offer.spec for offer in built_in().all())
+        if spec.kind in ("dataset", "pose_reader", "label_reader")
+    ]
+    return table(["kind", "name", "files", "what it reads"], rows)
+
+
 def models() -> str:
     """Return every built-in model with its size at V3's shape of data, and its source."""
     shape = DataShape(input_dim=28, num_classes=4, class_names=tuple("abcd"), sequence_length=64)
@@ -196,6 +206,14 @@ def many_runs() -> str:
     return table(titles, rows) + measured(found)
 
 
+def reading() -> str:
+    """Return how long the rats take to be read, first and from the cache, measured."""
+    found = json.loads((RESULTS / "reading.json").read_text(encoding="utf-8"))
+    cached = statistics.median(found["cached"])
+    rows = [["first", f"{found['first']:.1f}"], ["from the cache", f"{cached:.1f}"]]
+    return table(["reading and features, Python's start included", "seconds"], rows) + measured(found)
+
+
 def measured(found: dict[str, Any], more: str = "") -> str:
     """Return how and on what figures were measured."""
     return f"\n`{found['command']}` on {found['machine']}, torch {found['software']['torch']}{more}.\n"
@@ -205,7 +223,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "components": components,
     "models": models,
+    "formats": formats,
     "kinds": kinds,
+    "reading": reading,
     "events": events,
     "sections": sections,
     "cloud-settings": lambda: fields(Cloud),

@@ -16,11 +16,14 @@ from mabe_core.exchange import (
     EncodingShape,
     Evaluation,
     Feature,
+    FittingContext,
+    LabelledFrames,
     LossContext,
     Partition,
     Pose,
     PoseLayout,
     PoseTracks,
+    PostProcessing,
     Recording,
     Role,
     ScheduleContext,
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     from mabe_core.data.labels import LabelRules, LabelTrack, label_track
     from mabe_core.data.report import ImportReport, import_report
     from mabe_core.inference.loading import load_model
+    from mabe_core.long_arrays import in_blocks, let_go, long_array
 
 __version__ = "0.1.0"
 
@@ -73,10 +77,12 @@ __all__ = [
     "Evaluation",
     "Feature",
     "FeatureSpec",
+    "FittingContext",
     "ImportReport",
     "LabelReaderSpec",
     "LabelRules",
     "LabelTrack",
+    "LabelledFrames",
     "Location",
     "LossContext",
     "LossSpec",
@@ -89,6 +95,7 @@ __all__ = [
     "PoseReaderSpec",
     "PoseTracks",
     "PositionalEncodingSpec",
+    "PostProcessing",
     "PostProcessingSpec",
     "Problem",
     "Recording",
@@ -107,8 +114,11 @@ __all__ = [
     "epoch_scores",
     "hookimpl",
     "import_report",
+    "in_blocks",
     "label_track",
+    "let_go",
     "load_model",
+    "long_array",
     "natural",
 ]
 
@@ -118,8 +128,11 @@ _LAZY = {
     "LabelRules": "mabe_core.data.labels",
     "LabelTrack": "mabe_core.data.labels",
     "import_report": "mabe_core.data.report",
+    "in_blocks": "mabe_core.long_arrays",
     "label_track": "mabe_core.data.labels",
+    "let_go": "mabe_core.long_arrays",
     "load_model": "mabe_core.inference.loading",
+    "long_array": "mabe_core.long_arrays",
 }
 
 if not TYPE_CHECKING:  # a type checker would take every misspelled name for one of these

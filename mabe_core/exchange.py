@@ -239,7 +239,10 @@ class Pose:
 class Feature(Protocol):
     """A map from pose to pose that looks at most `context` frames to either side.
 
-    context None means that it looks at the whole recording.
+    context None means that it looks at the whole recording. Such a feature may offer `over(blocks)`, which
+    `mabe predict` asks of a recording too long to be had at once: `blocks()` yields its pose block after
+    block, as often as it is called; returned is a feature with context 0 that does to any block what this one
+    does to the whole.
     """
 
     @property
@@ -321,3 +324,28 @@ class Evaluation:
     loss: float
     class_names: tuple[str, ...]
     stretches: tuple[ScoredFrames, ...] | None = None
+
+
+@attrs.frozen(eq=False)
+class LabelledFrames:
+    """A label track by itself: truth int8 (frames, classes), 1, 0, or -1; fps: frames a second."""
+
+    fps: float
+    truth: NDArray[np.int8]
+
+
+@attrs.frozen(eq=False)
+class FittingContext:
+    """What post-processing is fitted on: nothing of it is of the test part.
+
+    scored: every validation stretch; its probability is what the steps before this one made of the model's,
+        its predicted what is decided by that. training: the label tracks that the model was trained on.
+    """
+
+    data: DataShape
+    scored: tuple[ScoredFrames, ...]
+    training: tuple[LabelledFrames, ...]
+
+
+# maps probabilities, floating (frames, classes), of a stretch of so many frames a second to better ones
+PostProcessing = Callable[["NDArray[np.floating]", float], "NDArray[np.floating]"]

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import attrs
 from attrs.validators import and_, ge, gt, instance_of, le, matches_re, max_len, optional
 
+from mabe_core.configs.fields import UNLESS_DEFAULT
 from mabe_core.experiment.cloud import Cloud
 from mabe_core.experiment.scalars import LARGEST
 from mabe_core.experiment.study import StudySection
@@ -23,6 +24,7 @@ from mabe_core.specs import (
     MetricSpec,
     ModelSpec,
     OptimizerSpec,
+    PostProcessingSpec,
     SchedulerSpec,
     SplitSpec,
 )
@@ -31,8 +33,11 @@ from mabe_core.specs import (
 EXTENDS = "another experiment file, relative to this one, that this one changes"
 
 
-def setting(help: str, *, identity: bool = True, **field: Any) -> Any:  # noqa: A002 - click's word for it
-    """Declare a field with its help; `identity=False` keeps it out of the experiment id."""
+def setting(help: str, *, identity: bool | str = True, **field: Any) -> Any:  # noqa: A002 - click's word for it
+    """Declare a field with its help; `identity=False` keeps it out of the experiment id.
+
+    identity=UNLESS_DEFAULT: its default alone is kept out, of a key that came later than experiments.
+    """
     return attrs.field(metadata={"help": help, "identity": identity}, **field)
 
 
@@ -127,6 +132,12 @@ class Experiment:
     training: Training = setting("how long and how exactly", factory=Training)
     metrics: tuple[Component[MetricSpec[Any]], ...] = setting(
         "the scores that are told", default=(Component("accuracy"), Component("f1"))
+    )
+    post_processing: tuple[Component[PostProcessingSpec[Any]], ...] = setting(
+        "what becomes of the model's probabilities before frames are decided, in this order; fitted on "
+        "validation recordings",
+        default=(),
+        identity=UNLESS_DEFAULT,
     )
     checkpoint: Checkpoint = setting("when checkpoints are kept", factory=Checkpoint, identity=False)
     cloud: Cloud = setting("where and for how long `--cloud` runs it", factory=Cloud, identity=False)

@@ -10,7 +10,7 @@ import attrs
 
 from mabe_core.exchange import DataShape
 from mabe_core.inference.evaluating import Evaluated
-from mabe_core.inference.loading import read_experiment
+from mabe_core.models.building import read_experiment
 from mabe_core.models.finding import ModelSource
 from mabe_core.runs.settings import FOLD, SEED, by_setting, setting_of
 from mabe_core.runs.spread import Spread

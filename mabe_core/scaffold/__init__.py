@@ -71,8 +71,6 @@ def new_plugin(new: NewName, *, package: bool) -> NewPlugin:
 def _experiment(name: str, kind: str, *, package: bool) -> Texts:
     """Return an experiment that uses the component, and the data that it needs, by their place."""
     slots = experiment_slots(name, kind, package=package)
-    if slots is None:
-        return {}
     data = {
         PurePosixPath("data") / name / file: template(f"data/{source}")
         for file, source in SAMPLES.get(kind, {}).items()

@@ -53,8 +53,7 @@ ON_FILES = {
     "sequence_length": "16",
 }
 
-# None: no experiment can name the kind
-CHANGES: Mapping[str, Mapping[str, str] | None] = {
+CHANGES: Mapping[str, Mapping[str, str]] = {
     "model": {"model": "$name", "optimizer": "{name: adamw, learning_rate: 1e-2}"},
     "positional_encoding": {"model": SMALL.replace("}", ", positional_encoding: $name}")},
     "dataset": {"dataset": " $name"},
@@ -67,7 +66,7 @@ CHANGES: Mapping[str, Mapping[str, str] | None] = {
     "optimizer": {"optimizer": "$name"},
     "scheduler": {"scheduler": "$name"},
     "metric": {"metrics": "metrics: [accuracy, f1, $name]\n"},
-    "post_processing": None,
+    "post_processing": {"metrics": "metrics: [accuracy, f1]\npost_processing: [$name]\n"},
     WATCHER: {},
 }
 

@@ -8,12 +8,12 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from mabe_core.errors import UserError
-from mabe_core.exchange import Dataset, DataShape, Evaluation, ScoredFrames, Segment
+from mabe_core.exchange import Dataset, DataShape, Evaluation, Recording, ScoredFrames, Segment, View
 from mabe_core.experiment import Experiment
 from mabe_core.runs.scores import Frames, Stretch
 from mabe_core.training.blame import blame, build_at
-from mabe_core.training.scoring import Check, Scorer, decide, unchecked
+from mabe_core.training.post_processing import Chain, decide
+from mabe_core.training.scoring import Check, Scorer, unchecked
 
 Metric = Callable[[Evaluation], Mapping[str, float]]
 
@@ -61,19 +61,56 @@ class Scored:
     loss: float
 
 
+@attrs.frozen(eq=False)
+class Inferred:
+    """A stretch of a recording in one view, with what the model says of it before post-processing."""
+
+    recording: Recording
+    view: View
+    segment: Segment
+    probability: NDArray[np.float32]
+
+    def frames(self, predicted: NDArray[np.int8]) -> ScoredFrames:
+        """Return it as metrics and post-processing are given it."""
+        return ScoredFrames(
+            recording=self.recording.name,
+            individuals=tuple(self.recording.individuals[each] for each in self.view.individuals),
+            fps=float(self.recording.fps),
+            truth=self.view.labels[self.segment.start : self.segment.stop],
+            probability=self.probability,
+            predicted=predicted,
+        )
+
+
+def infer(
+    scorer: Scorer, dataset: Dataset, segments: Iterable[Segment], check: Check = unchecked
+) -> list[Inferred]:
+    """Return what the model says of every view of these stretches; `check` as for Scorer.probabilities."""
+    found = []
+    for segment in segments:
+        recording = dataset.recordings[segment.recording]
+        for view in recording.views:
+            individuals, start, stop = view.individuals, segment.start, segment.stop
+            probability = scorer.probabilities(recording, individuals, start, stop, check=check)
+            found.append(Inferred(recording, view, segment, probability))
+    return found
+
+
+def score(inferred: Iterable[Inferred], metrics: Metrics, chain: Chain) -> list[Scored]:
+    """Decide the frames of stretches, and score each stretch."""
+    return [_scored(each, metrics, chain) for each in inferred]
+
+
 def score_segments(
     scorer: Scorer,
+    chain: Chain,
     metrics: Metrics,
     dataset: Dataset,
     segments: Iterable[Segment],
     check: Check = unchecked,
 ) -> list[Scored]:
     """Score every view of these stretches of recordings; `check` as for Scorer.probabilities."""
-    return [
-        _scored(scorer, metrics, dataset, segment, view, check)
-        for segment in segments
-        for view in range(len(dataset.recordings[segment.recording].views))
-    ]
+    return score(infer(scorer, dataset, segments, check), metrics, chain)
 
 
 def pooled(metrics: Metrics, scored: Sequence[Scored]) -> dict[str, float]:
@@ -93,25 +130,19 @@ def confusion_of(stretches: Iterable[Stretch], classes: Sequence[str]) -> NDArra
     return total
 
 
-def _scored(
-    scorer: Scorer, metrics: Metrics, dataset: Dataset, segment: Segment, number: int, check: Check
-) -> Scored:
-    if not dataset.exclusive:
-        raise UserError("several classes a frame are not supported yet")
-    recording = dataset.recordings[segment.recording]
-    view = recording.views[number]
-    probability = scorer.probabilities(recording, view.individuals, segment.start, segment.stop, check=check)
-    truth = view.labels[segment.start : segment.stop]
-    predicted = decide(probability)
+def _scored(inferred: Inferred, metrics: Metrics, chain: Chain) -> Scored:
+    fps, probability = float(inferred.recording.fps), inferred.probability
+    seen = inferred.frames(decide(chain(probability, fps)))
+    truth, predicted = seen.truth, seen.predicted
     confusion = _confusion(truth, predicted)
     loss = _loss(truth, probability)
     frames = Frames(truth, probability.astype(np.float16), predicted)
     stretch = Stretch(
-        recording=recording.name,
-        individuals=[recording.individuals[each] for each in view.individuals],
-        fps=float(recording.fps),
-        start=segment.start,
-        stop=segment.stop,
+        recording=seen.recording,
+        individuals=list(seen.individuals),
+        fps=fps,
+        start=inferred.segment.start,
+        stop=inferred.segment.stop,
         counts=_counts(truth, predicted),
         confusion=confusion.tolist(),
         scores={},

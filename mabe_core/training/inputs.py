@@ -12,6 +12,7 @@ from mabe_core.errors import Problem, UserError
 from mabe_core.exchange import Dataset, DataShape, Partition, Pose, PoseLayout, Recording
 from mabe_core.experiment.schema import Data
 from mabe_core.training.batches import AugmentedBatches, Batches, TableBatches
+from mabe_core.training.cached import cached_columns
 from mabe_core.training.features import FeaturePipeline, view_layout
 from mabe_core.training.tables import Tables, class_index
 
@@ -63,8 +64,12 @@ def prepare(
         for view in recording.views:
             pipeline = pipelines[view_layout(recording, view.individuals)]
             points = torch.as_tensor(recording.points[:, list(view.individuals)], dtype=dtype, device=device)
-            before = pipeline.whole(Pose(points))
-            columns, here = pipeline.columns(pipeline.local(before))
+            pose = Pose(points)
+            if margin is None:  # nothing but the columns is needed of it
+                columns, here = cached_columns(data, pipeline, points)
+            else:
+                pose = pipeline.whole(pose)
+                columns, here = pipeline.columns(pipeline.local(pose))
             if names and here != names:
                 raise UserError(
                     f"recording {recording.name} has other inputs than {dataset.recordings[0].name}: "
@@ -80,7 +85,7 @@ def prepare(
                         path="data.features",
                     )
                 )
-            tables.add(number, before, columns, class_index(view.labels, recording.name))
+            tables.add(number, pose, columns, class_index(view.labels, recording.name))
     shape = DataShape(
         input_dim=len(names),
         num_classes=len(dataset.classes),

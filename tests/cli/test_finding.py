@@ -115,6 +115,9 @@ def test_what_show_gives_to_paste_asks_for_the_same_as_the_bare_name(offer):
         rest += [] if offer.spec.kind == "label_reader" else ["data.dataset.labels=boris"]
     if "labels_are_symmetric" in text:
         rest.append("data.augmentations.0.labels_are_symmetric=true")
+    needed = {"bouts": "unit=frames", "simba": "targets=[a]"}
+    if offer.spec.kind == "label_reader" and offer.spec.name in needed:
+        rest.append(f"data.dataset.labels.{needed[offer.spec.name]}")
     bare = re.sub(rf"(name: {offer.spec.name}\n)[^-]*$", r"\1", text)
     ids = [
         experiment_id(resolve(read_text(each, overrides=rest), REGISTRY), REGISTRY) for each in (text, bare)
@@ -135,7 +138,7 @@ def test_show_as_json_has_the_fields_the_example_and_the_line(mabe):
     ("words", "told"),
     [
         (["show", "transformer"], "name the kind first: `mabe show model transformer`"),
-        (["show", "dataset"], "which dataset? There are: pose_files, synthetic."),
+        (["show", "dataset"], "which dataset? There are: calms21, mabe_kaggle, pose_files, synthetic."),
         (["show", "trnsformer"], "no kind is named 'trnsformer'"),
         (["show", "modle"], "Did you mean 'model'?"),
         (

@@ -61,6 +61,17 @@ def build(config, given):
 """
 
 
+def chain(body: str) -> str:
+    """Return a build of post-processing that learns nothing."""
+    return f"""\
+def build(config, data, fitted):
+    calls = []
+    def post_process(it, fps):
+        {body}
+    return post_process
+"""
+
+
 def loss(body: str) -> str:
     return f"""\
 def build(config, context):
@@ -199,8 +210,11 @@ OTHERS = [
     ("metric", "finite scores by name", "name the score otherwise", call("return {'loss': 1.0}")),
     ("metric", "perfect is better than all wrong", "unless lower_is_better names it", call("return {'error': 1 - it.confusion.trace() / max(it.confusion.sum(), 1)}")),
     ("metric", "finite scores by name", "read-only", call("it.confusion[0] = 0; return {'a': 1.0}")),
-    ("post_processing", "scores for scores", "become", call("return it[1:]")),
-    ("post_processing", "its input is left as it was", "work on a copy", call("return it.mul_(2)")),
+    ("post_processing", "probabilities for probabilities", "become", chain("return it[1:]")),
+    ("post_processing", "probabilities for probabilities", "from 0 to 1", chain("return it + 1")),
+    ("post_processing", "its input is left as it was", "work on a copy", chain("it *= 0.5; return it.copy()")),
+    ("post_processing", "each recording by itself", "the second time", chain("calls.append(0); return it / len(calls)")),
+    ("post_processing", "certainty is left as it is", "decided otherwise", chain("return 1 - it")),
     ("dataset", "labels are one zero or unlabelled", "the label 3", dataset("labels[:, 0] = 3")),
     ("dataset", "labels are one zero or unlabelled", "has 2 classes", dataset("labels[:] = 1")),
     ("dataset", "recordings keep their form", "it gave recording r with points", dataset(points="rng.normal(size=(50, 2, 2, 2))")),
