@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -15,11 +16,13 @@ from mabe_core.errors import UserError
 from mabe_core.exchange import DataAccess, Dataset, Pose, Recording, View
 from mabe_core.experiment.schema import Data
 from mabe_core.specs import Component
-from mabe_core.training.cache import find_cache, key_of
+from mabe_core.training.cache import Cache, find_cache, key_of
 from mabe_core.training.features import FeaturePipeline
 
 # what is sooner read or computed than looked up
 FEW_BYTES, FEW_POINTS = 5_000_000, 100_000
+# of features that are written at a time: hours of them would be in memory twice
+PART_BYTES = 1 << 24
 PLAIN = ("name", "fps", "individuals", "keypoints", "groups", "role", "pixels_per_cm")
 
 
@@ -51,12 +54,36 @@ def cached_columns(data: Data, pipeline: FeaturePipeline, points: Tensor) -> tup
     if cache is None:
         return _columns(pipeline, points)
     key = _features_key(data, pipeline, points)
-    if (kept := cache.read(key, points.device)) is not None:
-        tensors, names = kept
-        return tensors["columns"], tuple(names)
+    if (kept := _read_columns(cache, key, len(points), points.device)) is not None:
+        return kept
     columns, names = _columns(pipeline, points)
-    cache.write(key, {"columns": columns}, names)
+    for number, part in enumerate(torch.split(columns, _frames_a_part(columns))):
+        cache.write(f"{key}-{number}", {"columns": part}, names)
     return columns, names
+
+
+def _read_columns(
+    cache: Cache, key: str, frames: int, device: torch.device
+) -> tuple[Tensor, tuple[str, ...]] | None:
+    """Return the columns put together of their parts, or None where one is missing."""
+    columns, names, done = torch.empty(0), (), 0
+    for number in itertools.count():
+        if (kept := cache.read(f"{key}-{number}", device)) is None:
+            return None
+        part = kept[0]["columns"]
+        if not number:
+            if len(part) == frames:
+                return part, tuple(kept[1])
+            columns, names = part.new_empty((frames, part.shape[1])), tuple(kept[1])
+        columns[done : done + len(part)] = part
+        done += len(part)
+        if done == frames:
+            break
+    return columns, names
+
+
+def _frames_a_part(columns: Tensor) -> int:
+    return max(1, PART_BYTES // max(1, columns.shape[1] * columns.element_size()))
 
 
 def _columns(pipeline: FeaturePipeline, points: Tensor) -> tuple[Tensor, tuple[str, ...]]:

@@ -138,6 +138,23 @@ def test_the_code_of_every_module_of_a_package_counts(tmp_path: Path, monkeypatc
     assert cache._source.__wrapped__("pack") != before
 
 
+def test_features_of_a_long_recording_are_kept_in_parts(data: Path, monkeypatch) -> None:
+    monkeypatch.setattr(cached, "PART_BYTES", 1000)
+    first = columns(data)
+    kept = Cache(data / "cache", 10**9).entries()
+    assert len(kept) > 30
+    really = cached._columns
+    computed: list[int] = []
+    monkeypatch.setattr(cached, "_columns", lambda *given: computed.append(1) or really(*given))
+    assert torch.equal(columns(data), first)
+    assert not computed
+    for entry in kept:
+        if entry.stem.endswith("-2"):
+            entry.unlink()
+    assert torch.equal(columns(data), first)
+    assert len(computed) == 3
+
+
 def test_features_come_out_of_the_cache_bit_by_bit_and_are_not_computed(data, monkeypatch) -> None:
     monkeypatch.setenv("MABE_CACHE", "off")
     without = columns(data)
