@@ -90,10 +90,31 @@ class Training:
 
 @attrs.frozen(kw_only=True)
 class Checkpoint:
-    """When checkpoints are kept; the best and the last always are."""
+    """When checkpoints are written, and which are kept; each epoch ends with one."""
 
     every_epochs: int | None = setting(
         "keep one every so many epochs", default=5, identity=False, validator=optional(gt(0))
+    )
+    every_steps: int | None = setting(
+        "write one in mid-epoch too, every so many steps",
+        default=None,
+        identity=False,
+        validator=optional(gt(0)),
+    )
+    every_minutes: float | None = setting(
+        "write one in mid-epoch too, so many minutes after the last",
+        default=None,
+        identity=False,
+        validator=optional(gt(0.0)),
+    )
+    keep_last: int = setting(
+        "keep so many of the newest: where the newest is damaged, the one before is used",
+        default=2,
+        identity=False,
+        validator=gt(0),
+    )
+    keep_best: int = setting(
+        "keep so many of the best epochs", default=1, identity=False, validator=and_(gt(0), le(100))
     )
 
 

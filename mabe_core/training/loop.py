@@ -5,27 +5,25 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable
-from typing import Any
 
 import attrs
 import torch
 from torch import Tensor
 
-from mabe_core.errors import RunError
 from mabe_core.training.events import EpochEnded, Observer, Stepped
 from mabe_core.training.inputs import TrainingData
 from mabe_core.training.interruption import StopRequest
+from mabe_core.training.not_finite import Trail, not_finite_loss
 from mabe_core.training.parts import scores
+from mabe_core.training.saving import Saving
 from mabe_core.training.state import Progress
 from mabe_core.training.step import Step
 from mabe_core.training.validation import validate
 
 # seconds between two looks at the running loss; each is a wait for the device
 LOOK_EVERY = 0.25
-
-# saves a checkpoint, given the line of the epoch that just ended (None in mid-epoch)
-Save = Callable[[dict[str, Any] | None], None]
+# best epochs that are remembered, so that another number of them can be kept when a run goes on
+RANKED = 100
 
 
 def epoch_order(windows: int, take: int, seed: int, epoch: int) -> Tensor:
@@ -49,8 +47,9 @@ class Loop:
     seed: int
     monitor: str
     observe: Observer
-    save: Save
+    save: Saving
     stop: StopRequest
+    trail: Trail = attrs.field(init=False, factory=Trail)
 
     def run(self) -> None:
         """Train, validate and save, epoch by epoch.
@@ -63,11 +62,12 @@ class Loop:
         while self.progress.step < schedule.total_steps:
             epoch = self.progress.step // schedule.steps_per_epoch
             began, first = time.monotonic(), self.progress.step
-            self._train_epoch(epoch)
+            loss = self._train_epoch(epoch)
             seconds = time.monotonic() - began
-            self._end_epoch(epoch + 1, (self.progress.step - first) / seconds, seconds)
+            self._end_epoch(epoch + 1, loss, (self.progress.step - first) / seconds, seconds)
 
-    def _train_epoch(self, epoch: int) -> None:
+    def _train_epoch(self, epoch: int) -> float:
+        """Do what is left of an epoch's steps; return their mean loss."""
         schedule, progress, stop = self.step.parts.schedule, self.progress, self.stop
         order = epoch_order(len(self.data.train_starts), schedule.windows_per_epoch, self.seed, epoch)
         first = epoch * schedule.steps_per_epoch
@@ -76,42 +76,52 @@ class Loop:
         self.step.begin(starts, first, progress.step - first, progress.loss_sum)
         look = time.monotonic() + LOOK_EVERY
         while progress.step < last:
-            progress.step += self.step.advance(last - progress.step)
+            before = progress.step
+            progress.step += self.step.advance(min(last - before, self.save.most(before)))
+            self.trail.add(before, progress.step, progress.loss_sum)
+            due = self.save.due(progress.step)
+            if progress.step == last:
+                break
+            if due or stop.asked:
+                self._look(epoch, starts)
+                self.save(None)
             if stop.asked:
-                self._stop(epoch)
+                self.save.wait()
+                raise stop.interrupted(f"stopped in epoch {epoch + 1} at step {progress.step}, and saved")
             if time.monotonic() >= look:
-                self._look(epoch, progress.step - first)
+                self._look(epoch, starts)
                 look = time.monotonic() + LOOK_EVERY
+        return self._look(epoch, starts)
 
-    def _look(self, epoch: int, steps: int) -> float:
-        loss = self.progress.loss_sum.item() / steps
+    def _look(self, epoch: int, starts: Tensor) -> float:
+        """Return the mean loss of the epoch so far; raise NotFiniteError where it is not finite."""
+        schedule, progress = self.step.parts.schedule, self.progress
+        first = epoch * schedule.steps_per_epoch
+        loss: float = progress.loss_sum.item() / (progress.step - first)
         if not math.isfinite(loss):
-            raise RunError(
-                f"the loss became {loss} in epoch {epoch + 1}, at or before step {self.progress.step}. The "
-                "inputs are finite, so try a smaller learning rate or grad_clip. Nothing of this was saved"
+            found = self.trail.first()
+            assert found is not None, "sums that were finite are forgotten, no others"
+            before, after = (step - first for step in found)
+            numbers = (
+                f"step {found[1]}"
+                if after == before + 1
+                else f"one of the steps {found[0] + 1} to {found[1]}"
             )
-        self.observe(Stepped(epoch + 1, self.progress.step, loss))
+            batch = starts[before * schedule.batch_size : after * schedule.batch_size].tolist()
+            self.save.wait()
+            raise not_finite_loss(
+                loss, f"{numbers}, in epoch {epoch + 1}", self.data, batch, self.save.newest
+            )
+        self.trail.clear()
+        self.observe(Stepped(epoch + 1, progress.step, loss))
         return loss
 
-    def _stop(self, epoch: int) -> None:
-        steps = self.progress.step - epoch * self.step.parts.schedule.steps_per_epoch
-        if steps < self.step.parts.schedule.steps_per_epoch:
-            self._look(epoch, steps)
-            self.save(None)
-            raise self.stop.interrupted(
-                f"stopped in epoch {epoch + 1} at step {self.progress.step}, and saved"
-            )
-
-    def _end_epoch(self, epoch: int, speed: float, seconds: float) -> None:
-        progress = self.progress
-        train_loss = self._look(epoch - 1, self.step.parts.schedule.steps_per_epoch)
-        parts = self.step.parts
+    def _end_epoch(self, epoch: int, train_loss: float, speed: float, seconds: float) -> None:
+        progress, parts = self.progress, self.step.parts
         evaluation = validate(self.step.forward, parts.model, parts.loss, self.data)
         values = scores(parts, evaluation)
         progress.loss_sum.zero_()
-        best = self._is_best(values[self.monitor])
-        if best:
-            progress.best = {"score": values[self.monitor], "epoch": epoch, "step": progress.step}
+        best = self._rank(values[self.monitor], epoch)
         line = {
             "epoch": epoch,
             "step": progress.step,
@@ -122,13 +132,19 @@ class Loop:
             "seconds": round(seconds, 3),
             "steps_per_second": round(speed, 3),
         }
-        self.save(line)
-        self.observe(EpochEnded(line, best))
-        if progress.step < self.step.parts.schedule.total_steps:
+        self.save(EpochEnded(line, best))
+        if self.stop.asked and progress.step < parts.schedule.total_steps:
+            self.save.wait()
             self.stop.check(f"after epoch {epoch}, and saved")
 
-    def _is_best(self, score: float) -> bool:
-        if self.progress.best is None or math.isnan(self.progress.best["score"]):
-            return True
-        before: float = self.progress.best["score"]
-        return score < before if self.monitor in self.step.parts.lower_is_better else score > before
+    def _rank(self, score: float, epoch: int) -> bool:
+        """Put an epoch where it belongs among the best; of equal ones the earlier is better."""
+        better = -1 if self.monitor not in self.step.parts.lower_is_better else 1
+
+        def order(each: dict[str, float]) -> tuple[bool, float]:
+            return math.isnan(each["score"]), better * each["score"]
+
+        entry = {"score": score, "epoch": epoch, "step": self.progress.step}
+        ranking = sorted([*self.progress.ranking, entry], key=order)
+        self.progress.ranking[:] = ranking[:RANKED]
+        return ranking[0] is entry

@@ -94,29 +94,29 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     record.model_input = attrs.asdict(model_input(experiment.data, dataset, data.shape.input_names))
     opened.keep()
     progress = Progress(0, torch.zeros((), dtype=torch.float64, device=device))
-    saver = Saver(run, record, step, progress, experiment.checkpoint.every_epochs, observe)
-    _resume(saver)
-    parameters = sum(parameter.numel() for parameter in parts.model.parameters())
-    observe(
-        Began(
-            parameters=parameters,
-            epochs=parts.schedule.epochs,
-            steps_per_epoch=parts.schedule.steps_per_epoch,
-            step=progress.step,
-            monitor=record.monitor,
-            auto=record.auto,
+    with Saver(run, record, step, progress, experiment.checkpoint, observe) as saver:
+        _resume(saver)
+        parameters = sum(parameter.numel() for parameter in parts.model.parameters())
+        observe(
+            Began(
+                parameters=parameters,
+                epochs=parts.schedule.epochs,
+                steps_per_epoch=parts.schedule.steps_per_epoch,
+                step=progress.step,
+                monitor=record.monitor,
+                auto=record.auto,
+            )
         )
-    )
-    Loop(
-        step=step,
-        data=data,
-        progress=progress,
-        seed=experiment.seed,
-        monitor=experiment.training.monitor,
-        observe=observe,
-        save=saver,
-        stop=stop,
-    ).run()
+        Loop(
+            step=step,
+            data=data,
+            progress=progress,
+            seed=experiment.seed,
+            monitor=experiment.training.monitor,
+            observe=observe,
+            save=saver,
+            stop=stop,
+        ).run()
     best = best_checkpoint(run)
     scores = score_held_out(
         run,
@@ -138,8 +138,9 @@ def _resume(saver: Saver) -> None:
     for told in damage:
         saver.observe(Warned(told))
     if damage:
-        instead = "the one before it is used" if checkpoint else "none is left: training starts again"
-        saver.observe(Warned(f"{len(damage)} damaged checkpoints; {instead}"))
+        several = "checkpoints are" if len(damage) > 1 else "checkpoint is"
+        instead = f"{checkpoint.name} is used" if checkpoint else "none is left: training starts again"
+        saver.observe(Warned(f"{len(damage)} {several} damaged; {instead}"))
     if checkpoint is not None:
         restore(saver.step, saver.progress, checkpoint)
         saver.settle()

@@ -20,12 +20,12 @@ class Progress:
     """How far a training has come.
 
     step: optimizer steps done. loss_sum: of this epoch's steps so far, on the device.
-    best: the best score, its checkpoint and epoch.
+    ranking: score, epoch and step of the best epochs, the best first.
     """
 
     step: int
     loss_sum: Tensor
-    best: dict[str, Any] | None = None
+    ranking: list[dict[str, Any]] = attrs.field(factory=list)
 
 
 def capture(step: Step, progress: Progress) -> Checkpoint:
@@ -51,7 +51,7 @@ def capture(step: Step, progress: Progress) -> Checkpoint:
             "step": progress.step,
             "epoch": progress.step // steps_per_epoch,
             "steps_per_epoch": steps_per_epoch,
-            "best": progress.best,
+            "ranking": list(progress.ranking),
             "optimizer": {"param_groups": optimizer["param_groups"], "state": plain},
         },
     )
@@ -78,7 +78,8 @@ def restore(step: Step, progress: Progress, checkpoint: Checkpoint) -> None:
         },
     )
     progress.step = int(checkpoint.state["step"])
-    progress.best = checkpoint.state["best"]
+    format_1 = [checkpoint.state["best"]] if checkpoint.state.get("best") else []
+    progress.ranking = list(checkpoint.state.get("ranking", format_1))
     progress.loss_sum.copy_(checkpoint.training["progress.loss_sum"])
     restore_generators(checkpoint.training, progress.loss_sum.device)
 
