@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import attrs
-from attrs.validators import and_, ge, gt, instance_of, le, matches_re, max_len, optional
+from attrs.validators import and_, ge, gt, instance_of, le, lt, matches_re, max_len, optional
 
+from mabe_core.configs.fields import UNLESS_DEFAULT
 from mabe_core.experiment.cloud import Cloud
 from mabe_core.experiment.study import StudySection
 from mabe_core.specs import (
@@ -30,8 +31,11 @@ from mabe_core.specs import (
 EXTENDS = "another experiment file, relative to this one, that this one changes"
 
 
-def setting(help: str, *, identity: bool = True, **field: Any) -> Any:  # noqa: A002 - click's word for it
-    """Declare a field with its help; `identity=False` keeps it out of the experiment id."""
+def setting(help: str, *, identity: bool | str = True, **field: Any) -> Any:  # noqa: A002 - click's word
+    """Declare a field with its help; `identity=False` keeps it out of the experiment id.
+
+    UNLESS_DEFAULT for what came later, and by default is as it was before.
+    """
     return attrs.field(metadata={"help": help, "identity": identity}, **field)
 
 
@@ -66,6 +70,15 @@ class Data:
 
 
 @attrs.frozen(kw_only=True)
+class EarlyStopping:
+    """When training ends before its last epoch: once a validation score stops getting better."""
+
+    patience: int = setting("epochs without a gain after which training ends", validator=gt(0))
+    metric: str | None = setting("the score; by default training.monitor", default=None)
+    min_delta: float = setting("a gain is more than this", default=0.0, validator=ge(0.0))
+
+
+@attrs.frozen(kw_only=True)
 class Training:
     """How long, in what portions and how exactly the model is trained."""
 
@@ -86,6 +99,20 @@ class Training:
         default="auto",
     )
     monitor: str = setting("the score that decides which checkpoint is best", default="macro_f1")
+    early_stopping: EarlyStopping | None = setting(
+        "end before the last epoch, once a score stops getting better", default=None, identity=UNLESS_DEFAULT
+    )
+    ema_decay: float | None = setting(
+        "evaluate and save an exponential moving average of the weights with this decay, such as 0.999",
+        default=None,
+        identity=UNLESS_DEFAULT,
+        validator=optional(and_(gt(0.0), lt(1.0))),
+    )
+    on_nan: Literal["stop", "skip"] = setting(
+        "what to do where loss or gradient are not finite: stop, or leave such a batch out",
+        default="stop",
+        identity=UNLESS_DEFAULT,
+    )
 
 
 @attrs.frozen(kw_only=True)

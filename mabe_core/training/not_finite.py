@@ -39,6 +39,14 @@ def not_finite_loss(
     )
 
 
+def too_many_skipped(steps: int, step: int, epoch: int, newest: str | None) -> NotFiniteError:
+    """Return the error for a training of which only bad batches are left."""
+    return NotFiniteError(
+        f"all of the last {steps} steps up to step {step}, in epoch {epoch}, had a loss or a gradient that "
+        f"is not finite, and were left out. {_last_good(newest)}. Try {REMEDIES}"
+    )
+
+
 def check_weights(checkpoint: Checkpoint, parameters: Iterable[str], newest: str | None) -> None:
     """Raise NotFiniteError where a weight that is about to be saved is not finite."""
     for name in parameters:

@@ -12,6 +12,7 @@ from mabe_core.runs.checkpoints import newest_checkpoint
 from mabe_core.runs.model_input import model_input
 from mabe_core.runs.opening import OpenedRun
 from mabe_core.runs.record import Record, State
+from mabe_core.training.average import Average, optimizer_of
 from mabe_core.training.checks import check_outputs
 from mabe_core.training.choosing import choose_step
 from mabe_core.training.events import Began, DataRead, Ended, Observer, Warned, unobserved
@@ -24,6 +25,7 @@ from mabe_core.training.precision import Precision, find_precision
 from mabe_core.training.reading import read_data
 from mabe_core.training.saving import Saver
 from mabe_core.training.scoring import Scorer
+from mabe_core.training.skipping import Skipping
 from mabe_core.training.state import Progress, restore
 from mabe_core.training.step import Step
 
@@ -83,7 +85,15 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     data = prepare(experiment.data, dataset, partition, dtype=precision.weights, device=device)
     parts = build_parts(experiment, data, dtype=precision.weights, device=device)
     check_outputs(experiment, parts, data)
+    progress = Progress(0, torch.zeros((), dtype=torch.float64, device=device))
+    if experiment.training.on_nan == "skip":
+        progress.skipping = Skipping.on(device)
+        parts = attrs.evolve(parts, loss=progress.skipping.guard_loss(parts.loss))
     step = choose_step(experiment, parts, data, precision, device, lambda message: observe(Warned(message)))
+    if progress.skipping is not None:
+        progress.skipping.guard(optimizer_of(step))
+    if experiment.training.ema_decay is not None:
+        progress.average = Average.of(step, experiment.training.ema_decay)
     stop.check("before training")
     record.report = report.as_dict()
     record.notice = " ".join(told for told in (partition.notice, data.notice) if told)
@@ -93,7 +103,6 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     record.auto = auto
     record.model_input = attrs.asdict(model_input(experiment.data, dataset, data.shape.input_names))
     opened.keep()
-    progress = Progress(0, torch.zeros((), dtype=torch.float64, device=device))
     with Saver(run, record, step, progress, experiment.checkpoint, observe) as saver:
         _resume(saver)
         parameters = sum(parameter.numel() for parameter in parts.model.parameters())
@@ -107,7 +116,7 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
                 auto=record.auto,
             )
         )
-        Loop(
+        record.stopped_early = Loop(
             step=step,
             data=data,
             progress=progress,
@@ -116,6 +125,7 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
             observe=observe,
             save=saver,
             stop=stop,
+            early_stopping=experiment.training.early_stopping,
         ).run()
     best = best_checkpoint(run)
     scores = score_held_out(
