@@ -6,7 +6,7 @@ import attrs
 import torch
 
 from mabe_core.data.report import import_report
-from mabe_core.errors import MabeError, Problem, UserError
+from mabe_core.errors import MabeError, Problem, RunError, UserError
 from mabe_core.runs.changes import auto_changes
 from mabe_core.runs.checkpoints import newest_checkpoint
 from mabe_core.runs.model_input import model_input
@@ -66,9 +66,15 @@ def train(
 
 
 def _end(opened: OpenedRun, observe: Observer, state: State, failure: str = "") -> None:
+    """Let the record say how it ended; what it failed of is not hidden by a record that cannot be written."""
     opened.record.state = state
     opened.record.failure = failure
-    opened.save()
+    try:
+        opened.save()
+    except RunError as error:
+        if state == "finished":
+            raise
+        observe(Warned(str(error)))
     observe(Ended(state, failure))
 
 
