@@ -65,10 +65,10 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     contents = {MODEL: save(dict(checkpoint.model)), TRAINING: save(dict(checkpoint.training))}
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     contents[STATE] = seal({"format": FORMAT, **checkpoint.state, "sha256": hashes}, default=_number)
-    try:
-        with writing(final, sum(map(len, contents.values()))):
-            shutil.rmtree(temporary, ignore_errors=True)
-            shutil.rmtree(damaged, ignore_errors=True)
+    with writing(final, sum(map(len, contents.values()))):
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(damaged, ignore_errors=True)
+        try:
             temporary.mkdir()
             for name, content in contents.items():
                 write_synced(temporary / name, content)
@@ -76,10 +76,10 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
             if final.exists():
                 final.rename(damaged)
             temporary.rename(final)
-            sync_directory(folder)
-    except RunError:
-        shutil.rmtree(temporary, ignore_errors=True)  # a full disk has room for the record again
-        raise
+        except OSError:
+            shutil.rmtree(temporary, ignore_errors=True)  # a full disk has room for the record again
+            raise
+        sync_directory(folder)
     shutil.rmtree(damaged, ignore_errors=True)
     return final
 

@@ -83,14 +83,14 @@ def write_whole(path: Path, content: bytes | str) -> None:
     """
     temporary = temporary_name(path)
     data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
-    try:
-        with writing(path, len(data)):
+    with writing(path, len(data)):
+        try:
             write_synced(temporary, data)
             temporary.replace(path)
-            sync_directory(path.parent)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        sync_directory(path.parent)
 
 
 def write_json(path: Path, value: Any) -> None:
