@@ -221,7 +221,13 @@ def checkpoint_stall() -> str:
                 f"{1000 * found['held_up']:.1f} ms, at most {1000 * found['held_up_max']:.1f} ms",
             ]
         )
-    titles = ["V3 on", "steps/s, saving", "steps/s, not saving", "ratio (over rounds)", "held up a checkpoint"]
+    titles = [
+        "V3 on",
+        "steps/s, saving",
+        "steps/s, not saving",
+        "ratio (over rounds)",
+        "held up a checkpoint",
+    ]
     return table(titles, rows) + measured(found)
 
 

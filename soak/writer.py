@@ -6,7 +6,16 @@ import os
 import struct
 from pathlib import Path
 
-from mabe_core.runs.checkpoints import Checkpoint, newest_checkpoint, prune, read_pointer, write_checkpoint
+from mabe_core.runs.checkpoints import (
+    Checkpoint,
+    DamagedCheckpointError,
+    checkpoint_names,
+    newest_checkpoint,
+    prune,
+    read_checkpoint,
+    read_pointer,
+    write_checkpoint,
+)
 from mabe_core.runs.directory import RunDirectory
 from mabe_core.runs.files import write_json
 
@@ -72,8 +81,12 @@ def faults(run: RunDirectory, least: int, pointed: int) -> list[str]:
     names it or the one after it.
     """
     told = []
-    found, damage = newest_checkpoint(run.checkpoints)
-    told += damage
+    for name in checkpoint_names(run.checkpoints):
+        try:
+            read_checkpoint(run.checkpoints / name)
+        except DamagedCheckpointError as error:
+            told.append(str(error))
+    found, _ = newest_checkpoint(run.checkpoints)
     step = found.state["step"] if found else 0
     if step < least:
         told.append(f"step {least} was announced, but the newest is {step}")
