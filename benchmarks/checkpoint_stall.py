@@ -170,12 +170,13 @@ def main() -> None:
         "steps": steps,
         "rounds": asked.rounds,
     }
+    waits, longest, works = (1000 * figures[name] for name in ("held_up", "held_up_max", "writing"))
     print(
         f"V3 on {device}: {figures['saving']:.2f} steps/s with a checkpoint every {asked.every:g} s, "
         f"{figures['without']:.2f} without: ratio {figures['ratio']:.4f} ({figures['ratio_min']:.4f} to "
-        f"{figures['ratio_max']:.4f} in {asked.rounds} rounds of {steps} steps); the loop waited "
-        f"{1000 * figures['held_up']:.1f} ms a checkpoint, at most {1000 * figures['held_up_max']:.1f} ms; the "
-        f"thread took {1000 * figures['writing']:.1f} ms of a processor: {100 * figures['share']:.2f}% in all"
+        f"{figures['ratio_max']:.4f} in {asked.rounds} rounds of {steps} steps). A checkpoint: the loop "
+        f"waits {waits:.1f} ms, at most {longest:.1f} ms; the thread takes {works:.1f} ms of a processor; "
+        f"{100 * figures['share']:.2f}% in all"
     )
     if asked.json:
         asked.json.write_text(json.dumps({**context(), **figures}, indent=1) + "\n", encoding="utf-8")

@@ -219,6 +219,8 @@ def checkpoint_stall() -> str:
                 f"{found['without']:.2f}",
                 f"{found['ratio']:.4f} ({found['ratio_min']:.4f} to {found['ratio_max']:.4f})",
                 f"{1000 * found['held_up']:.1f} ms, at most {1000 * found['held_up_max']:.1f} ms",
+                f"{1000 * found['writing']:.1f} ms",
+                f"{100 * found['share']:.2f}%",
             ]
         )
     titles = [
@@ -226,7 +228,9 @@ def checkpoint_stall() -> str:
         "steps/s, saving",
         "steps/s, not saving",
         "ratio (over rounds)",
-        "held up a checkpoint",
+        "the loop waits",
+        "the thread works",
+        f"both, of {found['every']:g} s",
     ]
     return table(titles, rows) + measured(found)
 
