@@ -28,6 +28,7 @@ def why_stop(
     without = len(epochs) - gained
     if without < asked.patience:
         return ""
+    for_long = f"{without} epoch{'s' if without > 1 else ''}"
     if not gained:
-        return f"{name} was not a number in {without} epochs"
-    return f"{name} has not got better for {without} epochs: {sign * best:.4f} in epoch {gained}"
+        return f"{name} was not a number in {for_long}"
+    return f"{name} has not got better for {for_long}: {sign * best:.4f} in epoch {gained}"
