@@ -27,7 +27,7 @@ from mabe_core.experiment.cloud import Cloud
 from mabe_core.experiment.example import example
 from mabe_core.experiment.json_schema import FILE as SCHEMA_FILE
 from mabe_core.experiment.json_schema import schema_text
-from mabe_core.experiment.schema import Checkpoint, Data, Experiment, Training
+from mabe_core.experiment.schema import Checkpoint, Data, EarlyStopping, Experiment, Training
 from mabe_core.experiment.structure import resolve_component
 from mabe_core.experiment.study import Folds, Sample, StudySection
 from mabe_core.registry import EVENTS, KINDS, Registry
@@ -141,6 +141,7 @@ def sections() -> str:
         "top level": Experiment,
         "data": Data,
         "training": Training,
+        "training.early_stopping": EarlyStopping,
         "checkpoint": Checkpoint,
         "study": StudySection,
         "study.folds": Folds,
@@ -214,6 +215,45 @@ def reading() -> str:
     return table(["reading and features, Python's start included", "seconds"], rows) + measured(found)
 
 
+def soaks() -> str:
+    """Return what the last soaks found."""
+    rows = []
+    for file in sorted((ROOT / "soak" / "results").glob("*.json")):
+        found = json.loads(file.read_text(encoding="utf-8"))
+        about = ("command", "machine", "software", "git", "faults", "seconds")
+        figures = ", ".join(f"{name}: {value:,}" for name, value in found.items() if name not in about)
+        rows.append([f"`{found['command']}`", figures, str(len(found["faults"])), f"{found['seconds']:,.0f}"])
+    return table(["soak", "what it did", "faults", "seconds"], rows)
+
+
+def checkpoint_stall() -> str:
+    """Return what saving costs a training, measured."""
+    rows = []
+    for file in sorted(RESULTS.glob("checkpoint_stall*.json")):
+        found = json.loads(file.read_text(encoding="utf-8"))
+        rows.append(
+            [
+                found["machine"],
+                f"{found['saving']:.2f}",
+                f"{found['without']:.2f}",
+                f"{found['ratio']:.4f} ({found['ratio_min']:.4f} to {found['ratio_max']:.4f})",
+                f"{1000 * found['held_up']:.1f} ms, at most {1000 * found['held_up_max']:.1f} ms",
+                f"{1000 * found['writing']:.1f} ms",
+                f"{100 * found['share']:.2f}%",
+            ]
+        )
+    titles = [
+        "V3 on",
+        "steps/s, saving",
+        "steps/s, not saving",
+        "ratio (over rounds)",
+        "the loop waits",
+        "the thread works",
+        f"both, of {found['every']:g} s",
+    ]
+    return table(titles, rows) + measured(found)
+
+
 def measured(found: dict[str, Any], more: str = "") -> str:
     """Return how and on what figures were measured."""
     return f"\n`{found['command']}` on {found['machine']}, torch {found['software']['torch']}{more}.\n"
@@ -234,6 +274,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "overhead": overhead,
     "predict-memory": predict_memory,
     "many-runs": many_runs,
+    "soaks": soaks,
+    "checkpoint-stall": checkpoint_stall,
 }
 
 

@@ -32,6 +32,7 @@ from mabe_core.exchange import (
     SplitContext,
     Splitter,
     View,
+    WatchingSchedule,
 )
 from mabe_core.hookspecs import hookimpl
 from mabe_core.registry import natural
@@ -110,6 +111,7 @@ __all__ = [
     "Splitter",
     "UserError",
     "View",
+    "WatchingSchedule",
     "did_you_mean",
     "epoch_scores",
     "hookimpl",

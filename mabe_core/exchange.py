@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args, runtime_checkable
 
 import attrs
 
@@ -287,11 +287,31 @@ class LossContext:
 
 @attrs.frozen
 class ScheduleContext:
-    """What a scheduler's build needs; learning_rate is the optimizer's, the factor's unit."""
+    """What a scheduler's build needs; learning_rate is the optimizer's, the factor's unit.
+
+    scores: the names of what each epoch is scored by on the validation data. monitor: the one that decides
+    which epoch is best. lower_is_better: those that are errors.
+    """
 
     total_steps: int
     steps_per_epoch: int
     learning_rate: float
+    scores: tuple[str, ...] = ("loss",)
+    monitor: str = "loss"
+    lower_is_better: frozenset[str] = frozenset({"loss"})
+
+
+@runtime_checkable
+class WatchingSchedule(Protocol):
+    """A schedule that watches scores: what it gives for an epoch follows from the epochs before.
+
+    It is told the scores of each epoch once that has ended, and, when a run goes on, first those of all
+    epochs before: so it keeps nothing that would have to be saved.
+    """
+
+    def __call__(self, step: int) -> float: ...
+
+    def epoch_ended(self, scores: Mapping[str, float]) -> None: ...
 
 
 @attrs.frozen(eq=False)

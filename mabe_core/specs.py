@@ -168,7 +168,7 @@ class OptimizerSpec(Spec[C]):
 
 @attrs.frozen(kw_only=True)
 class SchedulerSpec(Spec[C]):
-    """A function from step (0-based) to a factor on the learning rate."""
+    """A function from step (0-based) to a factor on the learning rate; told scores if it has epoch_ended."""
 
     kind: ClassVar[str] = "scheduler"
     build: Callable[[C, ex.ScheduleContext], Callable[[int], float]]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import attrs
-from attrs.validators import and_, ge, gt, instance_of, le, matches_re, max_len, optional
+from attrs.validators import and_, ge, gt, instance_of, le, lt, matches_re, max_len, optional
 
 from mabe_core.configs.fields import UNLESS_DEFAULT
 from mabe_core.experiment.cloud import Cloud
@@ -72,6 +72,15 @@ class Data:
 
 
 @attrs.frozen(kw_only=True)
+class EarlyStopping:
+    """When training ends before its last epoch: once a validation score stops getting better."""
+
+    patience: int = setting("epochs without a gain after which training ends", validator=gt(0))
+    metric: str | None = setting("the score; by default training.monitor", default=None)
+    min_delta: float = setting("a gain is more than this", default=0.0, validator=ge(0.0))
+
+
+@attrs.frozen(kw_only=True)
 class Training:
     """How long, in what portions and how exactly the model is trained."""
 
@@ -92,14 +101,49 @@ class Training:
         default="auto",
     )
     monitor: str = setting("the score that decides which checkpoint is best", default="macro_f1")
+    early_stopping: EarlyStopping | None = setting(
+        "end before the last epoch, once a score stops getting better", default=None, identity=UNLESS_DEFAULT
+    )
+    ema_decay: float | None = setting(
+        "evaluate and save an exponential moving average of the weights with this decay, such as 0.999",
+        default=None,
+        identity=UNLESS_DEFAULT,
+        validator=optional(and_(gt(0.0), lt(1.0))),
+    )
+    on_nan: Literal["stop", "skip"] = setting(
+        "what to do where loss or gradient are not finite: stop, or leave such a batch out",
+        default="stop",
+        identity=UNLESS_DEFAULT,
+    )
 
 
 @attrs.frozen(kw_only=True)
 class Checkpoint:
-    """When checkpoints are kept; the best and the last always are."""
+    """When checkpoints are written, and which are kept; each epoch ends with one."""
 
     every_epochs: int | None = setting(
         "keep one every so many epochs", default=5, identity=False, validator=optional(gt(0))
+    )
+    every_steps: int | None = setting(
+        "write one in mid-epoch too, every so many steps",
+        default=None,
+        identity=False,
+        validator=optional(gt(0)),
+    )
+    every_minutes: float | None = setting(
+        "write one in mid-epoch too, so many minutes after the last",
+        default=None,
+        identity=False,
+        validator=optional(gt(0.0)),
+    )
+    keep_last: int = setting(
+        "keep so many of the newest: where the newest is damaged, the one before is used",
+        default=2,
+        identity=False,
+        validator=gt(0),
+    )
+    keep_best: int = setting(
+        "keep so many of the best epochs", default=1, identity=False, validator=and_(gt(0), le(100))
     )
 
 

@@ -22,7 +22,7 @@ from mabe_core.runs.directory import RunDirectory
 from mabe_core.runs.model_input import model_input
 from mabe_core.runs.opening import open_run
 from mabe_core.runs.record import Record
-from mabe_core.training.events import Observer, unobserved
+from mabe_core.training.events import EpochEnded, Observer, unobserved
 from mabe_core.training.held_out import best_checkpoint, score_held_out
 from mabe_core.training.inputs import prepare
 from mabe_core.training.parts import build_parts, scores
@@ -90,9 +90,10 @@ def import_run(
         line = _scored(step)
         score = line[f"val_{experiment.training.monitor}"]
         progress = Progress(parts.schedule.total_steps, torch.zeros((), dtype=torch.float64, device=device))
-        progress.best = {"score": score, "epoch": line["epoch"], "step": progress.step}
+        progress.ranking = [{"score": score, "epoch": line["epoch"], "step": progress.step}]
         opened.keep()
-        Saver(opened.run, record, step, progress, None, observe)(line)
+        with Saver(opened.run, record, step, progress, experiment.checkpoint, observe) as save:
+            save(EpochEnded(line, best=True))
         final = score_held_out(
             opened.run,
             experiment,

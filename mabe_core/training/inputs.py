@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+
 import attrs
 import numpy as np
 import torch
@@ -22,7 +24,8 @@ class TrainingData:
     """What the loop trains and validates on, all of it on the device.
 
     train: batches for starts out of train_starts. validation: batches for validation_starts, whose frames
-    that count are marked in validation_counts bool (windows, frames).
+    that count are marked in validation_counts bool (windows, frames). views: where each view begins on the
+    axis of frames that starts count on, and its name; span: frames from a window's first to its last.
     """
 
     shape: DataShape
@@ -34,6 +37,16 @@ class TrainingData:
     class_counts: tuple[int, ...]
     frames: int
     notice: str = ""
+    views: tuple[tuple[int, str], ...] = ()
+    span: int = 1
+
+    def place(self, start: int) -> str:
+        """Return in words where a window lies: its recording, who is seen, its frames from 0."""
+        index = bisect.bisect_right(self.views, start, key=lambda view: view[0]) - 1
+        if index < 0:
+            return f"{start} to {start + self.span - 1}"
+        first, name = self.views[index]
+        return f"{start - first} to {start - first + self.span - 1} of {name}"
 
 
 def prepare(
@@ -59,6 +72,7 @@ def prepare(
         )
     margin = max(pipeline.context for pipeline in pipelines.values()) if data.augmentations else None
     tables = Tables(margin)
+    views = []
     names: tuple[str, ...] = ()
     for number, recording in enumerate(dataset.recordings):
         for view in recording.views:
@@ -86,6 +100,8 @@ def prepare(
                     )
                 )
             tables.add(number, pose, columns, class_index(view.labels, recording.name))
+            seen = [recording.individuals[each] for each in view.individuals]
+            views.append((tables.places[number][-1], f"{recording.name} ({', '.join(seen)})"))
     shape = DataShape(
         input_dim=len(names),
         num_classes=len(dataset.classes),
@@ -126,6 +142,8 @@ def prepare(
         class_counts=tuple(int(count) for count in counts),
         frames=tables.frames(partition, "train"),
         notice=_notice(tables.frames(partition, "validation") - int(validation_counts.sum())),
+        views=tuple(views),
+        span=window.span,
     )
 
 

@@ -65,7 +65,7 @@ def test_a_run_that_fails_is_told_with_what_it_failed_of(mabe, tiny, tmp_path):
     told = seen(only_run(tmp_path))
     assert [each["event"] for each in told] == ["started", "failed"]
     assert told[-1]["state"] == "failed"
-    assert "the loss became nan in epoch 1" in told[-1]["failure"]
+    assert "the loss became nan at step 2, in epoch 1" in told[-1]["failure"]
 
 
 def test_a_run_that_never_began_is_not_told_of(mabe, tiny, tmp_path):

@@ -1,4 +1,4 @@
-"""What a scheduler promises: a finite factor of at least 0 for every step, that depends on the step alone."""
+"""What a scheduler promises: a finite factor for every step, by the step and the scores told alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from mabe_core.errors import UserError
-from mabe_core.exchange import ScheduleContext
+from mabe_core.exchange import ScheduleContext, WatchingSchedule
 from mabe_core.testing.findings import Fault, NotAsked, Subject, Suite
 
 # usual; one epoch; one step
@@ -85,6 +85,26 @@ def the_step_alone_decides(subject: Subject) -> None:
             raise Fault(f"step {step} has the factor {one} or {other}, by the order in which it is asked")
 
 
+def the_scores_told_decide_the_rest(subject: Subject) -> str:
+    """Told the same scores anew, as when a run goes on, one that watches them gives the same factors."""
+    context = CONTEXTS[0]
+    first: Factor = subject.build(context)
+    if not isinstance(first, WatchingSchedule):
+        return ""
+    told = [dict.fromkeys(context.scores, 1 / (1 + epoch // 3)) for epoch in range(10)]
+    for scores in told:
+        first.epoch_ended(dict(scores))
+        first(0)
+    again = subject.build(context)
+    for scores in told:
+        again.epoch_ended(dict(scores))
+    for step in (0, 500, context.total_steps - 1):
+        one, other = float(first(step)), float(again(step))
+        if one != other or not 0 <= one < math.inf:
+            raise Fault(f"step {step} has the factor {one} or {other} after the same scores")
+    return "watches scores"
+
+
 def values(subject: Subject) -> Iterator[float]:
     """Yield factors along the way."""
     factor: Factor = subject.build(CONTEXTS[0])
@@ -92,5 +112,12 @@ def values(subject: Subject) -> Iterator[float]:
 
 
 SUITE = Suite(
-    (a_finite_factor_at_every_step, a_factor_and_not_a_rate, the_step_alone_decides), prepare, values
+    (
+        a_finite_factor_at_every_step,
+        a_factor_and_not_a_rate,
+        the_step_alone_decides,
+        the_scores_told_decide_the_rest,
+    ),
+    prepare,
+    values,
 )
