@@ -124,6 +124,16 @@ def load_member(source: ModelSource, device: str, expects: ModelInput | None = N
     return Member(source, experiment, record, expects, scorer, chain, tuple(notes))
 
 
+def load_chain(source: ModelSource) -> tuple[Chain, list[str]]:
+    """Return the post-processing of a model that is not loaded itself, and its notes."""
+    experiment, _ = read_experiment(source)
+    record = read_record(source.run)
+    expects = read_model_input(record.model_input) if record else None
+    if not experiment.post_processing or expects is None:
+        return Chain(), []
+    return _chain(source, experiment, expects)
+
+
 def _chain(source: ModelSource, experiment: Experiment, expects: ModelInput) -> tuple[Chain, list[str]]:
     """Return a model's post-processing, and what is to be told where it has none that is fitted."""
     components = experiment.post_processing

@@ -68,7 +68,7 @@ def _setting(axes: Sequence[str], members: Sequence[MemberScores]) -> SettingSco
     seeds: dict[Any, list[Evaluated]] = {}
     for member in members:
         seeds.setdefault(member.settings.get(SEED), []).append(member.evaluated)
-    metrics = _metrics(members[0])
+    metrics = metrics_of(members[0])
     values: dict[str, list[float]] = {}
     for folds in seeds.values():
         for name, value in _over_folds(metrics, folds).items():
@@ -89,10 +89,19 @@ def _over_folds(metrics: Metrics, folds: Sequence[Evaluated]) -> dict[str, float
     return means | together
 
 
-def _metrics(member: MemberScores) -> Metrics:
+def metrics_of(member: MemberScores) -> Metrics:
+    """Return the metrics of a member's experiment."""
     experiment, _ = read_experiment(member.source)
     data, classes = experiment.data, member.evaluated.classes
-    shape = DataShape(data.input_dim or 1, len(classes), classes, data.sequence_length, data.frame_gap)
+    exclusive = all(stretch.confusion is not None for stretch in member.evaluated.stretches)
+    shape = DataShape(
+        data.input_dim or 1,
+        len(classes),
+        classes,
+        data.sequence_length,
+        data.frame_gap,
+        exclusive=exclusive,
+    )
     return Metrics.build(experiment, shape)
 
 

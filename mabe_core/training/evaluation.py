@@ -131,18 +131,22 @@ def confusion_of(stretches: Iterable[Stretch], classes: Sequence[str]) -> NDArra
 
 
 def _scored(inferred: Inferred, metrics: Metrics, chain: Chain) -> Scored:
-    fps, probability = float(inferred.recording.fps), inferred.probability
-    seen = inferred.frames(decide(chain(probability, fps)))
-    truth, predicted = seen.truth, seen.predicted
+    predicted = decide(chain(inferred.probability, float(inferred.recording.fps)))
+    return judged(inferred.frames(predicted), metrics, inferred.segment.start, inferred.segment.stop)
+
+
+def judged(seen: ScoredFrames, metrics: Metrics, start: int, stop: int) -> Scored:
+    """Score frames [start, stop) of a recording as they were decided."""
+    truth, probability, predicted = seen.truth, seen.probability, seen.predicted
     confusion = _confusion(truth, predicted)
     loss = _loss(truth, probability)
     frames = Frames(truth, probability.astype(np.float16), predicted)
     stretch = Stretch(
         recording=seen.recording,
         individuals=list(seen.individuals),
-        fps=fps,
-        start=inferred.segment.start,
-        stop=inferred.segment.stop,
+        fps=seen.fps,
+        start=start,
+        stop=stop,
         counts=_counts(truth, predicted),
         confusion=confusion.tolist(),
         scores={},
@@ -177,7 +181,7 @@ def _confusion(truth: NDArray[np.int8], predicted: NDArray[np.int8]) -> NDArray[
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 
 
-def _loss(truth: NDArray[np.int8], probability: NDArray[np.float32]) -> float:
+def _loss(truth: NDArray[np.int8], probability: NDArray[np.floating]) -> float:
     of_truth = probability[truth == 1].astype(np.float64)
     smallest = np.finfo(np.float32).tiny  # a probability below what a float32 holds is 0
     return float(-np.log(of_truth.clip(min=smallest)).mean()) if len(of_truth) else 0.0
