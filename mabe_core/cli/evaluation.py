@@ -150,7 +150,9 @@ def _where(stretch: Stretch, all_stretches: Sequence[Stretch]) -> str:
 
 
 def _labelled(stretch: Stretch) -> int:
-    return sum(map(sum, stretch.confusion or []))
+    if stretch.confusion is None:  # a frame may be labelled for some classes only
+        return stretch.stop - stretch.start
+    return sum(map(sum, stretch.confusion))
 
 
 def _as_dict(evaluated: Evaluated) -> dict[str, Any]:

@@ -84,13 +84,13 @@ def _add(member: MemberScores, sums: dict[Place, _Sums]) -> bool:
 
 def _scored(sums: _Sums, metrics: Metrics) -> Scored:
     stretch = sums.stretch
-    exclusive = stretch.confusion is not None
     seen = ScoredFrames(
         stretch.recording,
         tuple(stretch.individuals),
         stretch.fps,
         sums.truth,
         (sums.probability / sums.models).astype(np.float32),
-        decide(sums.decided_by / sums.models, exclusive=exclusive),
+        decide(sums.decided_by / sums.models, exclusive=metrics.exclusive),
+        stretch.groups,
     )
     return judged(seen, metrics, stretch.start, stretch.stop)

@@ -13,7 +13,7 @@ from mabe_core.inference.evaluating import Evaluated
 from mabe_core.inference.loading import read_experiment
 from mabe_core.models.finding import ModelSource
 from mabe_core.runs.study import Study
-from mabe_core.training.evaluation import Metrics, confusion_of
+from mabe_core.training.evaluation import Metrics
 
 # what scores are spread over, and what is pooled
 SEED, FOLD = "seed", "data.split.fold"
@@ -84,7 +84,7 @@ def _setting(axes: Sequence[str], members: Sequence[MemberScores]) -> SettingSco
 def _over_folds(metrics: Metrics, folds: Sequence[Evaluated]) -> dict[str, float]:
     """Return the scores of all folds' counts together; of what needs more than counts, the folds' mean."""
     stretches = [stretch for fold in folds for stretch in fold.stretches]
-    together = metrics.of(confusion_of(stretches, metrics.classes), float("nan"), None)
+    together = metrics.of(stretches, float("nan"), None)
     means = {name: statistics.fmean(fold.scores[name] for fold in folds) for name in folds[0].scores}
     return means | together
 

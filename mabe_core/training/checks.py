@@ -20,10 +20,18 @@ def check_dataset(experiment: Experiment, dataset: Dataset) -> None:
     """Raise UserError that lists what is wrong with a dataset's recordings, at most 20 faults."""
     told = list(dataset_faults(dataset))[:20]
     loss = experiment.loss.spec
-    if not dataset.exclusive:
-        told.append("several classes a frame are not supported yet")
-    if loss is not None and not loss.exclusive:
-        raise UserError(Problem("a loss of several classes a frame is not supported yet", path="loss"))
+    if loss is not None and loss.exclusive != dataset.exclusive:
+        has, wants = "exclude each other", "may share a frame"
+        if not dataset.exclusive:
+            has, wants = wants, has
+        remedy = "cross_entropy" if dataset.exclusive else "binary_cross_entropy"
+        raise UserError(
+            Problem(
+                f"{experiment.loss.name} is for classes that {wants}; those of this data {has}. Name another "
+                f"loss, such as {remedy}",
+                path="loss",
+            )
+        )
     if told:
         name = experiment.data.dataset.name
         raise UserError(Problem(f"dataset {name} gave {fault}", path="data.dataset") for fault in told)
@@ -111,7 +119,7 @@ def check_outputs(experiment: Experiment, parts: Parts, data: TrainingData) -> N
         with blame("model", experiment.model):
             scores = parts.model.eval()(inputs)
         parts.model.train(was_training)
-        wanted = (*targets.shape, data.shape.num_classes)
+        wanted = (*inputs.shape[:2], data.shape.num_classes)
         if not isinstance(scores, Tensor) or scores.dim() not in (3, 4) or scores.shape[-3:] != wanted:
             found = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
             raise UserError(

@@ -13,7 +13,7 @@ from mabe_core.exchange import Dataset, DataShape, Partition, Pose, PoseLayout, 
 from mabe_core.experiment.schema import Data
 from mabe_core.training.batches import AugmentedBatches, Batches, TableBatches
 from mabe_core.training.features import FeaturePipeline, view_layout
-from mabe_core.training.tables import Tables, class_index
+from mabe_core.training.tables import Tables, targets_of
 
 
 @attrs.frozen(eq=False)
@@ -80,7 +80,8 @@ def prepare(
                         path="data.features",
                     )
                 )
-            tables.add(number, before, columns, class_index(view.labels, recording.name))
+            targets = targets_of(view.labels, recording.name, exclusive=dataset.exclusive)
+            tables.add(number, before, columns, targets)
     shape = DataShape(
         input_dim=len(names),
         num_classes=len(dataset.classes),
@@ -93,12 +94,11 @@ def prepare(
     )
     _check_shape(data, shape)
     targets = np.concatenate(tables.targets)
-    starts, labelled = tables.training(targets, partition, window)
+    starts, counts = tables.training(targets, partition, window, shape.num_classes)
     if not len(starts):
         raise UserError(
             Problem("no stretch for train that a window fits into has a labelled frame", path="data.split")
         )
-    counts = np.bincount(labelled, minlength=shape.num_classes)
     _check_classes(counts, shape)
     validation_starts, validation_counts = tables.tiles(partition, window, "validation")
     scored = tables.labelled(targets, validation_starts, validation_counts, window)

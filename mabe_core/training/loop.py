@@ -19,7 +19,7 @@ from mabe_core.training.interruption import StopRequest
 from mabe_core.training.parts import scores
 from mabe_core.training.state import Progress
 from mabe_core.training.step import Step
-from mabe_core.training.validation import validate
+from mabe_core.training.validation import counted, validate
 
 # seconds between two looks at the running loss; each is a wait for the device
 LOOK_EVERY = 0.25
@@ -118,7 +118,7 @@ class Loop:
             "train_loss": train_loss,
             "learning_rate": self.step.rate(),
             **{f"val_{name}": value for name, value in values.items()},
-            "confusion": evaluation.confusion.tolist(),
+            **counted(evaluation),
             "seconds": round(seconds, 3),
             "steps_per_second": round(speed, 3),
         }

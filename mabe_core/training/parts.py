@@ -103,8 +103,14 @@ def _each_epoch(experiment: Experiment) -> list[Component[Any]]:
 def _check_monitor(experiment: Experiment, parts: Parts, shape: DataShape) -> None:
     """Raise UserError where no score of each epoch has the monitor's name, or a name is given twice."""
     monitor = experiment.training.monitor
-    nothing = np.zeros((shape.num_classes, shape.num_classes), dtype=np.int64)
-    evaluation = Evaluation(nothing, 0.0, shape.class_names, stretches=())
+    classes = shape.num_classes
+    evaluation = Evaluation(
+        np.zeros((classes, classes), dtype=np.int64) if shape.exclusive else None,
+        0.0,
+        shape.class_names,
+        stretches=(),
+        counts=np.zeros((classes, 3), dtype=np.int64),
+    )
     names = list(scores(parts, evaluation))
     at_end: list[str] = []
     for component in experiment.metrics:
