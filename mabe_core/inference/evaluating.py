@@ -187,6 +187,12 @@ def _of_the_models_kind(dataset: Dataset, member: Member, names: Mapping[str, st
             f"the data has the classes {', '.join(dataset.classes)}, the model {', '.join(wanted)}: "
             f"{', '.join(differing)} in one of them only. Map words under `behaviours` in the dataset"
         )
+    if dataset.exclusive != member.expects.exclusive:
+        words = {True: "exclude each other", False: "may share a frame"}
+        raise UserError(
+            f"classes of the data {words[dataset.exclusive]}, those of the model "
+            f"{words[member.expects.exclusive]}: its answers cannot be scored by such labels"
+        )
     order = [dataset.classes.index(name) for name in wanted]
     recordings = tuple(
         attrs.evolve(

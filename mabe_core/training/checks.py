@@ -17,8 +17,14 @@ from mabe_core.training.parts import Parts
 
 
 def check_dataset(experiment: Experiment, dataset: Dataset) -> None:
-    """Raise UserError that lists what is wrong with a dataset's recordings, at most 20 faults."""
+    """Raise UserError that lists what is wrong with a dataset's recordings, at most 20 faults.
+
+    And where the loss is for classes of the other kind: such that may share a frame, or exclude each other.
+    """
     told = list(dataset_faults(dataset))[:20]
+    if told:
+        name = experiment.data.dataset.name
+        raise UserError(Problem(f"dataset {name} gave {fault}", path="data.dataset") for fault in told)
     loss = experiment.loss.spec
     if loss is not None and loss.exclusive != dataset.exclusive:
         has, wants = "exclude each other", "may share a frame"
@@ -32,9 +38,6 @@ def check_dataset(experiment: Experiment, dataset: Dataset) -> None:
                 path="loss",
             )
         )
-    if told:
-        name = experiment.data.dataset.name
-        raise UserError(Problem(f"dataset {name} gave {fault}", path="data.dataset") for fault in told)
 
 
 def dataset_faults(dataset: Dataset) -> Iterator[str]:

@@ -119,7 +119,8 @@ def test_what_looks_at_runs_takes_such_a_run(run, mabe, command, file):
         mabe("run", file, "--set", "seed=2", *(word for setting in SETTINGS for word in ("--set", setting)))
         named = [path.name for path in run.path.parent.iterdir()]
         assert len(named) == 2
-    outcome = mabe(command, *(named if command != "runs" else ()))
+    words = {"runs": [], "report": [*named, "-o", "-"]}.get(command, named)
+    outcome = mabe(command, *words)
     assert outcome.code == 0, outcome.err
     assert run.id in outcome.out or "macro_f1" in outcome.out
 
