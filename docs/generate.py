@@ -254,6 +254,67 @@ def checkpoint_stall() -> str:
     return table(titles, rows) + measured(found)
 
 
+def rat_scores() -> str:
+    """Return what the rat study scores: each model over seeds, and all together."""
+    found = rat_results()
+    study = found.get("studies", {}).get("rat_dyad")
+    if study is None:
+        return "Not measured yet: `python -m benchmarks.rats` does.\n"
+    rows = [[short_setting(each["settings"]), *over_seeds(each["values"])] for each in study["settings"]]
+    rows.append(["all models together", *(f"{study['ensemble'][name]:.3f}" for name in RAT_SCORES)])
+    folds = ", ".join(f"{value:.3f}" for value in study["folds"].values())
+    told = f", mean ± sd over seeds. Mean over models, by fold: {folds}"
+    return table(["frames of all five folds", *RAT_SCORES], rows) + measured(found, told)
+
+
+def rat_ablations() -> str:
+    """Return what the rat study's parts contribute, measured."""
+    found = rat_results()
+    studies = {name: each for name, each in found.get("studies", {}).items() if name != "rat_dyad"}
+    if not studies:
+        return "Not measured yet: `python -m benchmarks.rats` does.\n"
+    rows = []
+    for name, study in studies.items():
+        for each in study["settings"]:
+            changed = {key: value for key, value in each["settings"].items() if key != "model"}
+            rows.append([name, short_setting(changed or each["settings"]), *over_seeds(each["values"])])
+    return table(["part", "setting", *RAT_SCORES], rows) + measured(found)
+
+
+RAT_SCORES = ("macro_f1", "f1_base", "f1_aggression", "f1_social", "f1_nonsocial", "segment_f1_50")
+
+
+def rat_results() -> dict[str, Any]:
+    """Return what benchmarks.rats wrote; nothing where it was not run."""
+    file = RESULTS / "rats.json"
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return found
+
+
+def over_seeds(values: dict[str, list[float]]) -> list[str]:
+    """Return mean and sample standard deviation of each score."""
+    return [
+        f"{statistics.fmean(values[name]):.3f}"
+        + (f" ± {statistics.stdev(values[name]):.3f}" if len(values[name]) > 1 else "")
+        for name in RAT_SCORES
+    ]
+
+
+def short_setting(settings: dict[str, Any]) -> str:
+    """Return settings in a few words: names of components, and what of a loss or of decoding is set."""
+
+    def told(value: Any) -> str:
+        if isinstance(value, list):
+            return ", ".join(map(told, value)) or "none"
+        if not isinstance(value, dict):
+            return str(value)
+        said = ("class_weights", "label_smoothing", "decode")
+        more = [f"{key} {value[key]}" for key in said if value.get(key)]
+        return f"{value['name']} ({'; '.join(more)})" if more else str(value["name"])
+
+    return "; ".join(told(value) for value in settings.values())
+
+
 def measured(found: dict[str, Any], more: str = "") -> str:
     """Return how and on what figures were measured."""
     return f"\n`{found['command']}` on {found['machine']}, torch {found['software']['torch']}{more}.\n"
@@ -276,6 +337,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "many-runs": many_runs,
     "soaks": soaks,
     "checkpoint-stall": checkpoint_stall,
+    "rat-scores": rat_scores,
+    "rat-ablations": rat_ablations,
 }
 
 

@@ -320,6 +320,7 @@ class ScoredFrames:
 
     truth: int8 (frames, classes), 1, 0, or -1 for unlabelled. probability: floating (frames, classes).
     predicted: int8 (frames, classes), 1 or 0, after post-processing.
+    groups: the recording's, such as its lab.
     """
 
     recording: str
@@ -328,22 +329,36 @@ class ScoredFrames:
     truth: NDArray[np.int8]
     probability: NDArray[np.floating]
     predicted: NDArray[np.int8]
+    groups: Mapping[str, str] = attrs.field(factory=dict)
+
+
+def _counted(evaluation: Evaluation) -> NDArray[np.int64]:
+    import numpy as np
+
+    assert evaluation.confusion is not None, "without a confusion, counts are given"
+    hits = evaluation.confusion.diagonal()
+    false, missed = (evaluation.confusion.sum(axis=axis) - hits for axis in (0, 1))
+    return np.stack([hits, false, missed], axis=1)
 
 
 @attrs.frozen(eq=False)
 class Evaluation:
     """What a metric is computed from, pooled over all labelled frames.
 
-    confusion: int64 (classes, classes), rows truth, columns prediction.
+    confusion: int64 (classes, classes), rows truth, columns prediction; None where a frame may have several
+        classes.
     loss: the loss function's mean over batches, each weighted by its labelled frames.
     stretches: every frame, in final scoring only; None after an epoch, when only counts are kept. A metric
         that wants them says so in its spec (`needs`), and is then called in final scoring alone.
+    counts: int64 (classes, 3), true positives, false positives and false negatives of each class, over the
+        frames that are labelled for it; from the confusion where there is one.
     """
 
-    confusion: NDArray[np.int64]
+    confusion: NDArray[np.int64] | None
     loss: float
     class_names: tuple[str, ...]
     stretches: tuple[ScoredFrames, ...] | None = None
+    counts: NDArray[np.int64] = attrs.field(default=attrs.Factory(_counted, takes_self=True))
 
 
 @attrs.frozen(eq=False)

@@ -37,6 +37,7 @@ def say_study(
     study: Study,
     settings: Sequence[SettingScores],
     members: Sequence[MemberScores],
+    together: Evaluated | None,
     missing: int,
     *,
     as_json: bool,
@@ -53,6 +54,7 @@ def say_study(
                     {"id": each.source.run_id, "settings": dict(each.settings), **_as_dict(each.evaluated)}
                     for each in members
                 ],
+                "ensemble": None if together is None else _as_dict(together),
             }
         )
         return
@@ -70,6 +72,8 @@ def say_study(
             for setting in settings
             for name, spread in setting.spread.items()
         ]
+        for name, value in together.scores.items() if together else ():
+            rows.append({"members": len(members), "metric": name, "ensemble": value})
         _csv(rows)
         return
     screen = console()
@@ -91,6 +95,15 @@ def say_study(
         screen.print(table)
         folds = f", each over the frames of {setting.folds} folds together" if setting.folds > 1 else ""
         screen.print(f"over {n} seed{'s' * (n != 1)}{folds}", style="dim")
+    if together is not None:
+        screen.print()
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        table.add_column("all members together")
+        table.add_column("ensemble", justify="right")
+        for name, value in together.scores.items():
+            table.add_row(name, f"{value:.4f}")
+        screen.print(table)
+        screen.print(f"{together.told}, each by those that were not trained on it", style="dim")
     if missing:
         screen.print(
             f"{missing} of the {len(study.members)} members not trained yet, and not in this", style="yellow"
@@ -141,7 +154,9 @@ def _where(stretch: Stretch, all_stretches: Sequence[Stretch]) -> str:
 
 
 def _labelled(stretch: Stretch) -> int:
-    return sum(map(sum, stretch.confusion or []))
+    if stretch.confusion is None:  # a frame may be labelled for some classes only
+        return stretch.stop - stretch.start
+    return sum(map(sum, stretch.confusion))
 
 
 def _as_dict(evaluated: Evaluated) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from mabe_core.training.saving import Saver
 from mabe_core.training.scoring import Scorer, unchecked
 from mabe_core.training.state import Progress
 from mabe_core.training.step import PlainStep
-from mabe_core.training.validation import validate
+from mabe_core.training.validation import counted, validate
 
 # what a file may say of its model that its tensors do not show, and what the built-in transformer does
 _FIXED = {"activation": "relu", "norm_first": False}
@@ -134,7 +134,7 @@ def _scored(step: PlainStep) -> dict[str, Any]:
         "train_loss": float("nan"),
         "learning_rate": 0.0,
         **{f"val_{name}": value for name, value in scores(parts, evaluation).items()},
-        "confusion": evaluation.confusion.tolist(),
+        **counted(evaluation),
         "seconds": round(time.monotonic() - began, 3),
         "steps_per_second": 0.0,
     }

@@ -20,7 +20,7 @@ from mabe_core.runs.changes import check_partition_is_as_before, data_changes
 from mabe_core.runs.model_input import ModelInput, model_input, read_model_input
 from mabe_core.runs.record import read_record
 from mabe_core.runs.scores import Stretch, read_scores
-from mabe_core.training.evaluation import Metrics, Scored, confusion_of, pooled, score_segments
+from mabe_core.training.evaluation import Metrics, Scored, pooled, score_segments
 from mabe_core.training.events import Observer
 from mabe_core.training.features import input_names
 from mabe_core.training.held_out import best_checkpoint, score_held_out
@@ -111,7 +111,7 @@ def _evaluated(
     told: str, part: str, notices: tuple[str, ...], metrics: Metrics, scored: Sequence[Scored]
 ) -> Evaluated:
     stretches = tuple(each.stretch for each in scored)
-    if not confusion_of(stretches, metrics.classes).any():
+    if not any(each.labels for each in scored):
         raise UserError(f"no frame of {part} is labelled: there is nothing to score by")
     notices = (*notices, *_absent(stretches, metrics.classes))
     return Evaluated(told, part, notices, metrics.classes, pooled(metrics, scored), stretches)

@@ -10,15 +10,15 @@ from mabe_core.errors import UserError
 from mabe_core.experiment import Experiment
 from mabe_core.inference.member import Member
 from mabe_core.inference.model import Model
-from mabe_core.models.building import build_model
+from mabe_core.models.building import build_model, read_experiment
 from mabe_core.models.finding import ModelSource, default_models_dir, find_model
 from mabe_core.registry import Registry
 from mabe_core.runs.checkpoints import read_pointer
 from mabe_core.runs.identity import providers
-from mabe_core.runs.model_input import ModelInput
+from mabe_core.runs.model_input import ModelInput, read_model_input
 from mabe_core.runs.post_processing import FILE as FITTED
 from mabe_core.runs.post_processing import read_post_processing
-from mabe_core.runs.record import Record
+from mabe_core.runs.record import Record, read_record
 from mabe_core.runs.study import Study
 from mabe_core.runs.study import find as find_run_or_study
 from mabe_core.training.post_processing import Chain, build_chain
@@ -88,6 +88,16 @@ def load_member(source: ModelSource, device: str, expects: ModelInput | None = N
     chain, notes = _chain(source, built.experiment, built.expects)
     notes += _other_versions(built.experiment, built.registry, built.record)
     return Member(source, built.experiment, built.record, built.expects, scorer, chain, tuple(notes))
+
+
+def load_chain(source: ModelSource) -> tuple[Chain, list[str]]:
+    """Return the post-processing of a model that is not loaded itself, and its notes."""
+    experiment, _ = read_experiment(source)
+    record = read_record(source.run)
+    expects = read_model_input(record.model_input) if record else None
+    if not experiment.post_processing or expects is None:
+        return Chain(), []
+    return _chain(source, experiment, expects)
 
 
 def _chain(source: ModelSource, experiment: Experiment, expects: ModelInput) -> tuple[Chain, list[str]]:

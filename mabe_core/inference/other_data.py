@@ -25,6 +25,12 @@ def of_the_models_kind(dataset: Dataset, member: Member, names: Mapping[str, str
             f"the data has the classes {', '.join(dataset.classes)}, the model {', '.join(wanted)}: it does "
             f"not know {', '.join(unknown)}. Map words under `behaviours` in the dataset"
         )
+    if dataset.exclusive != member.expects.exclusive:
+        words = {True: "exclude each other", False: "may share a frame"}
+        raise UserError(
+            f"classes of the data {words[dataset.exclusive]}, those of the model "
+            f"{words[member.expects.exclusive]}: its answers cannot be scored by such labels"
+        )
     recordings = tuple(
         attrs.evolve(
             fit_labelled(recording, member, names),

@@ -14,7 +14,7 @@ from mabe_core.models.building import read_experiment
 from mabe_core.models.finding import ModelSource
 from mabe_core.runs.settings import FOLD, SEED, by_setting, setting_of
 from mabe_core.runs.spread import Spread
-from mabe_core.training.evaluation import Metrics, confusion_of
+from mabe_core.training.evaluation import Metrics
 
 
 @attrs.frozen
@@ -49,7 +49,7 @@ def _setting(members: Sequence[MemberScores]) -> SettingScores:
     seeds: dict[Any, list[Evaluated]] = {}
     for member in members:
         seeds.setdefault(member.settings.get(SEED), []).append(member.evaluated)
-    metrics = _metrics(members[0])
+    metrics = metrics_of(members[0])
     scores = [_over_folds(metrics, folds) for folds in seeds.values()]
     found = {name: Spread.of(each.get(name) for each in scores) for each in scores for name in each}
     return SettingScores(
@@ -63,13 +63,22 @@ def _setting(members: Sequence[MemberScores]) -> SettingScores:
 def _over_folds(metrics: Metrics, folds: Sequence[Evaluated]) -> dict[str, float]:
     """Return the scores of all folds' counts together; of what needs more than counts, the folds' mean."""
     stretches = [stretch for fold in folds for stretch in fold.stretches]
-    together = metrics.of(confusion_of(stretches, metrics.classes), float("nan"), None)
+    together = metrics.of(stretches, float("nan"), None)
     means = {name: statistics.fmean(fold.scores[name] for fold in folds) for name in folds[0].scores}
     return means | together
 
 
-def _metrics(member: MemberScores) -> Metrics:
+def metrics_of(member: MemberScores) -> Metrics:
+    """Return the metrics of a member's experiment."""
     experiment, _ = read_experiment(member.source)
     data, classes = experiment.data, member.evaluated.classes
-    shape = DataShape(data.input_dim or 1, len(classes), classes, data.sequence_length, data.frame_gap)
+    exclusive = all(stretch.confusion is not None for stretch in member.evaluated.stretches)
+    shape = DataShape(
+        data.input_dim or 1,
+        len(classes),
+        classes,
+        data.sequence_length,
+        data.frame_gap,
+        exclusive=exclusive,
+    )
     return Metrics.build(experiment, shape)

@@ -76,17 +76,14 @@ def label(kind: str) -> str:
     return kind if kind == WATCHER else KINDS[kind].label
 
 
-def experiment_slots(name: str, kind: str, *, package: bool) -> dict[str, str] | None:
-    """Return what fills the template of an experiment, or None where no experiment can name the kind."""
-    changes = CHANGES[kind]
-    if changes is None:
-        return None
+def experiment_slots(name: str, kind: str, *, package: bool) -> dict[str, str]:
+    """Return what fills the template of an experiment."""
     words = {
         "$name": name,
         "$label": label(kind),
         "$beside": "in this package" if package else "file beside it",
     }
-    slots = {**USUAL, **changes, **({"plugins": ""} if package else {})}
+    slots = {**USUAL, **CHANGES[kind], **({"plugins": ""} if package else {})}
     if kind == WATCHER and package:  # a local file watches without being named so
         slots["watchers"] = "watchers: [$name]\n"
     for slot, text in slots.items():

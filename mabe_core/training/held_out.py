@@ -68,7 +68,10 @@ def score_held_out(
     fitted, chain = fit_chain(
         experiment.post_processing,
         scorer.shape,
-        [each.frames(decide(each.probability)) for each in inferred["validation"]],
+        [
+            each.frames(decide(each.probability, exclusive=dataset.exclusive))
+            for each in inferred["validation"]
+        ],
         _training_labels(dataset, partition),
         model,
     )

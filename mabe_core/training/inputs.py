@@ -16,7 +16,7 @@ from mabe_core.experiment.schema import Data
 from mabe_core.training.batches import AugmentedBatches, Batches, TableBatches
 from mabe_core.training.cached import cached_columns
 from mabe_core.training.features import FeaturePipeline, view_layout
-from mabe_core.training.tables import Tables, class_index
+from mabe_core.training.tables import Tables, targets_of
 
 
 @attrs.frozen(eq=False)
@@ -99,7 +99,8 @@ def prepare(
                         path="data.features",
                     )
                 )
-            tables.add(number, pose, columns, class_index(view.labels, recording.name))
+            targets = targets_of(view.labels, recording.name, exclusive=dataset.exclusive)
+            tables.add(number, pose, columns, targets)
             seen = [recording.individuals[each] for each in view.individuals]
             views.append((tables.places[number][-1], f"{recording.name} ({', '.join(seen)})"))
     shape = DataShape(
@@ -114,12 +115,11 @@ def prepare(
     )
     _check_shape(data, shape)
     targets = np.concatenate(tables.targets)
-    starts, labelled = tables.training(targets, partition, window)
+    starts, counts = tables.training(targets, partition, window, shape.num_classes)
     if not len(starts):
         raise UserError(
             Problem("no stretch for train that a window fits into has a labelled frame", path="data.split")
         )
-    counts = np.bincount(labelled, minlength=shape.num_classes)
     _check_classes(counts, shape)
     validation_starts, validation_counts = tables.tiles(partition, window, "validation")
     scored = tables.labelled(targets, validation_starts, validation_counts, window)

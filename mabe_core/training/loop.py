@@ -24,7 +24,7 @@ from mabe_core.training.saving import Saving
 from mabe_core.training.skipping import MOST_IN_A_ROW, Skipping
 from mabe_core.training.state import Progress
 from mabe_core.training.step import Step
-from mabe_core.training.validation import validate
+from mabe_core.training.validation import counted, validate
 
 # seconds between two looks at the running loss; each is a wait for the device
 LOOK_EVERY = 0.25
@@ -175,7 +175,7 @@ class Loop:
             "learning_rate": self.step.rate(),
             **skipped,
             **{f"val_{name}": value for name, value in values.items()},
-            "confusion": evaluation.confusion.tolist(),
+            **counted(evaluation),
             "seconds": round(seconds, 3),
             "steps_per_second": round(speed, 3),
         }

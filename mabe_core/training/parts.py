@@ -114,8 +114,14 @@ def _check_scores(experiment: Experiment, metrics: Sequence[MetricFunction], sha
 
     Raises UserError where one is given twice, or none has the name that something is decided by.
     """
-    nothing = np.zeros((shape.num_classes, shape.num_classes), dtype=np.int64)
-    evaluation = Evaluation(nothing, 0.0, shape.class_names, stretches=())
+    classes = shape.num_classes
+    evaluation = Evaluation(
+        np.zeros((classes, classes), dtype=np.int64) if shape.exclusive else None,
+        0.0,
+        shape.class_names,
+        stretches=(),
+        counts=np.zeros((classes, 3), dtype=np.int64),
+    )
     names = list(_scores(metrics, evaluation))
     at_end: list[str] = []
     for component in experiment.metrics:

@@ -69,7 +69,7 @@ class HmmConfig:
         },
     )
     scale: tuple[float, ...] = attrs.field(
-        default=(0.2, 0.1, 0.05, 0.02, 0.5),
+        default=(1.0, 0.5, 0.2, 0.1, 0.05),
         validator=[min_len(1), deep_iterable(gt(0.0))],
         metadata={"help": "weight of a frame's scores; of several, the one of best macro-F1 on validation"},
     )
