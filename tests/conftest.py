@@ -18,6 +18,8 @@ from tests.modal_server.running import LoopbackServer
 
 # one thread: two that share a busy core wait for each other, and these models are too small to gain
 os.environ["OMP_NUM_THREADS"] = "1"
+# what a test reads must not come from an earlier run; tests of the cache name a folder of their own
+os.environ["MABE_CACHE"] = "off"
 
 FILES = Path(__file__).parent / "files"
 ROOT = Path(__file__).parent.parent

@@ -13,6 +13,7 @@ from mabe_core.cli import completing, options
 from mabe_core.discovery import load_plugins
 
 if TYPE_CHECKING:
+    from mabe_core.experiment import Document
     from mabe_core.registry import Registry
     from mabe_core.runs.comparison import Comparison, Difference, Side
 
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 @options.runs_dir
 @options.as_json
 def command(a: str, b: str, plugin_files: tuple[Path, ...], runs_dir: Path, as_json: bool) -> int:
-    """Tell how B differs from A: experiment files, or ids of runs. Exit status 0: the same id; 1: not."""
+    """Tell how B differs from A: experiment files, or ids of runs and studies.
+
+    Exit status 0: the same id; 1: not.
+    """
     from mabe_core.runs.comparison import compare
 
     before = _side(a, runs_dir, lambda files: load_plugins((*files, *plugin_files)))[0]
@@ -41,24 +45,37 @@ def command(a: str, b: str, plugin_files: tuple[Path, ...], runs_dir: Path, as_j
 
 
 def _side(word: str, runs_dir: Path, load: Callable[[Sequence[Path]], Registry]) -> tuple[Side, Registry]:
-    """Return an experiment by its file or the beginning of a run's id, and the plugins it is read with."""
-    from mabe_core.experiment import read_document, resolve
-    from mabe_core.runs.comparison import side_of, side_of_run
-    from mabe_core.runs.directory import find_run
+    """Return an experiment by its file or the beginning of its id, and the plugins it is read with."""
+    from mabe_core.experiment import read_document
+    from mabe_core.runs.comparison import side_of_run
+    from mabe_core.runs.study import Study, find
 
     if Path(word).suffix in (".yaml", ".yml") or Path(word).exists():
-        document = read_document(word)
-        registry = load(document.plugin_files)
-        side = side_of(word, resolve(document, registry), registry)
-        if document.has_study:
-            from mabe_core.studies.expansion import study_file, study_id
+        return _written(word, read_document(word), load)
+    found = find(runs_dir, word)
+    if isinstance(found, Study):
+        from mabe_core.studies.keeping import document_of
 
-            study = study_file(document, registry)
-            side = attrs.evolve(side, id=study_id(study, study.members()))
-        return side, registry
-    run = find_run(runs_dir, word)
-    document = read_document(run.experiment)
-    return side_of_run(run, document), load(document.plugin_files)
+        return _written(found.id, document_of(found, runs_dir / found.id), load)
+    document = read_document(found.experiment)
+    return side_of_run(found, document), load(document.plugin_files)
+
+
+def _written(
+    name: str, document: Document, load: Callable[[Sequence[Path]], Registry]
+) -> tuple[Side, Registry]:
+    """Return what a document, a study's too, says now."""
+    from mabe_core.experiment import resolve
+    from mabe_core.runs.comparison import side_of
+
+    registry = load(document.plugin_files)
+    side = side_of(name, resolve(document, registry), registry)
+    if document.has_study:
+        from mabe_core.studies.expansion import study_file, study_id
+
+        study = study_file(document, registry)
+        side = attrs.evolve(side, id=study_id(study, study.members()))
+    return side, registry
 
 
 def _as_json(compared: Comparison) -> dict[str, Any]:

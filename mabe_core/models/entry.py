@@ -22,7 +22,7 @@ FORMAT = 1
 FILE = "entry.json"
 # all that such a folder holds, whatever else an entry.json from somewhere else may name
 _KNOWN = re.compile(
-    r"experiment\.yaml|record\.json|scores\.json|README\.md|MODEL_CARD\.md|model\.onnx"
+    r"experiment\.yaml|record\.json|scores\.json|post_processing\.json|README\.md|MODEL_CARD\.md|model\.onnx"
     r"|plugins/(?!\.)[^/\\:\x00-\x1f]{1,250}\.py"
     r"|checkpoints/step-\d{8,12}/(model\.safetensors|state\.json)"
 )
