@@ -32,6 +32,7 @@ from mabe_core.training.parts import build_parts
 from mabe_core.training.precision import find_precision
 from mabe_core.training.reading import read_data
 from mabe_core.training.run import find_device
+from mabe_core.training.saving import Unsaved
 from mabe_core.training.state import Progress
 
 EXPERIMENT = Path(__file__).parent.parent / "experiments" / "v3_transformer.yaml"
@@ -79,7 +80,7 @@ def our_speed(experiment: Experiment, data: TrainingData, device: torch.device) 
         seed=experiment.seed,
         monitor="macro_f1",
         observe=observe,
-        save=lambda line: None,
+        save=Unsaved(observe),
         stop=StopRequest(),
     ).run()
     if told:
