@@ -98,8 +98,11 @@ def test_a_resumed_training_ends_with_the_same_bits(tmp_path, stop):
         torch.use_deterministic_algorithms(False)
     for name in expected.model:
         assert torch.equal(found.model[name], expected.model[name]), name
-    for name in expected.training:
-        assert torch.equal(found.training[name], expected.training[name]), name
+    for (
+        name,
+        tensor,
+    ) in expected.training.items():  # of which one may be NaN: it has no second Gaussian in store
+        torch.testing.assert_close(found.training[name], tensor, rtol=0, atol=0, equal_nan=True, msg=name)
 
 
 @pytest.mark.filterwarnings("ignore")  # torch's own, of what it compiles
