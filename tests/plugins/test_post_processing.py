@@ -51,7 +51,7 @@ def context(
 
 def fitted(name: str, given: FittingContext, **settings: Any):
     """Return what a component learned, and its map."""
-    component = resolve_component("post_processing", name, settings, REGISTRY)
+    component = resolve_component(REGISTRY.find("post_processing", name).spec, settings, REGISTRY)
     learned = component.spec.fit(component.config, given)
     return learned, component.build(given.data, learned)
 
