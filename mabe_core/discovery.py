@@ -8,7 +8,7 @@ import importlib.metadata
 import importlib.util
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from mabe_core.errors import Problem, UserError, did_you_mean
 from mabe_core.local_files import import_local_file, read_local_files
 from mabe_core.plugin_faults import PluginFault, check_hooks, checked_specs, problem_of
 from mabe_core.registry import EVENTS, KINDS, Broken, Loaded, Origin, Provided, Registry
+from mabe_core.trust import check_trusted
 
 GROUP = "mabe"
 OWN_DISTRIBUTION = "mabe-core"
@@ -32,21 +33,28 @@ class _Candidate:
     load: Callable[[], Any]
 
 
-def load_plugins(files: Sequence[Path] = (), installed: Sequence[Origin] | None = None) -> Registry:
+def load_plugins(
+    files: Sequence[Path] = (), installed: Sequence[Origin] | None = None, *, kept: Collection[Path] = ()
+) -> Registry:
     """Load every installed plugin and the given local files.
+
+    kept: those of the files that came with a run or a model; they are run only where the user agreed to their
+    content, else UntrustedError is raised before any plugin is loaded.
 
     installed: the plugins to load in place of those that the installed distributions name; for where modules
     are copied to without being installed, as into a container.
     A broken installed plugin is kept in the registry's `broken`; it raises UserError where
     MABE_STRICT_PLUGINS=1. A broken local file always does: somebody asked for it.
     """
+    local = list(read_local_files(files))
+    check_trusted(origin for origin in local if origin.file in kept)
     provided: list[Provided] = []
     broken: list[Broken] = []
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     found: list[Loaded] = []
     origins = installed_plugins() if installed is None else installed
-    for candidate in [*(_Candidate(origin, _importing(origin)) for origin in origins), *_local(files)]:
+    for candidate in [*(_Candidate(origin, _importing(origin)) for origin in origins), *map(_running, local)]:
         begun = time.perf_counter()
         try:
             plugin = candidate.load()
@@ -107,7 +115,7 @@ def examine(target: str) -> Examined:
 
 def _named(target: str) -> _Candidate:
     if target.endswith(".py") or Path(target).is_file():
-        return next(_local([Path(target)]))
+        return next(map(_running, read_local_files([Path(target)])))
     installed = {origin.module: origin for origin in installed_plugins()}
     if target in installed:
         return _Candidate(installed[target], _importing(installed[target]))
@@ -143,9 +151,8 @@ def _importing(origin: Origin) -> Callable[[], Any]:
     return importlib.metadata.EntryPoint(origin.plugin, value, GROUP).load
 
 
-def _local(files: Sequence[Path]) -> Iterator[_Candidate]:
-    for origin in read_local_files(files):
-        yield _Candidate(origin, functools.partial(import_local_file, origin))
+def _running(origin: Origin) -> _Candidate:
+    return _Candidate(origin, functools.partial(import_local_file, origin))
 
 
 def _register(manager: pluggy.PluginManager, plugin: Any, origin: Origin) -> None:

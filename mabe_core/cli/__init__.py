@@ -5,11 +5,16 @@ from __future__ import annotations
 import importlib
 import io
 import sys
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mabe_core.errors import MabeError, did_you_mean
+from mabe_core.trust import asking
+
+if TYPE_CHECKING:
+    from mabe_core.registry import Origin
 
 PROGRAMS = ("mabe", "mabe-run")
 COMMANDS = {
@@ -94,7 +99,8 @@ def _run(command: click.Command, name: str) -> None:
             stream.reconfigure(errors="replace")  # a terminal that lacks a letter shows another
     try:
         _check_versions()
-        code: Any = command.main(prog_name=name, standalone_mode=False)
+        with asking(_ask):
+            code: Any = command.main(prog_name=name, standalone_mode=False)
     except MabeError as error:
         say_error(error)
         code = error.exit_code
@@ -108,6 +114,12 @@ def _run(command: click.Command, name: str) -> None:
         sys.stderr.close()
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _ask(origins: Sequence[Origin]) -> bool:
+    from mabe_core.cli.trusting import ask
+
+    return ask(origins)
 
 
 def say_error(error: MabeError) -> None:

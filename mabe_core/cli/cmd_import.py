@@ -8,8 +8,10 @@ import attrs
 import click
 
 from mabe_core.cli import options
+from mabe_core.cli.trusting import trust_option
 from mabe_core.errors import UserError
 from mabe_core.experiment import read_document, resolve
+from mabe_core.trust import trust_used
 
 
 @click.command("import")
@@ -34,6 +36,7 @@ from mabe_core.experiment import read_document, resolve
 @options.plugin_files
 @options.runs_dir
 @options.data_dir
+@trust_option
 def command(
     file: Path,
     experiment: Path | None,
@@ -100,9 +103,10 @@ def _import_weights(
     from mabe_core.importing.weights import read_weights
 
     document = read_document(experiment, settings)
-    registry = options.registry((*document.plugin_files, *plugin_files))
+    registry = options.registry_of(document, plugin_files)
     asked = resolve(document, registry)
     weights = read_weights(file)
+    trust_used(plugin.origin for plugin in registry.plugins)
 
     from mabe_core.importing.trained import import_run
     from mabe_core.reports.console import console

@@ -18,7 +18,7 @@ from mabe_core.experiment.cloud import VOLUME_NAME, Cloud
 from mabe_core.registry import KINDS, Registry
 
 if TYPE_CHECKING:
-    from mabe_core.experiment import Experiment
+    from mabe_core.experiment import Document, Experiment
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -126,7 +126,17 @@ def data_access(folder: Path | None) -> DataAccess:
 
 def registry(files: Sequence[Path] = ()) -> Registry:
     """Load all plugins; tell the broken ones on standard error."""
-    loaded = load_plugins(files)
+    return _told(load_plugins(files))
+
+
+def registry_of(document: Document, files: Sequence[Path] = ()) -> Registry:
+    """Load all plugins, those that an experiment names among them; tell the broken ones likewise."""
+    from mabe_core.experiment.plugins import plugins_of
+
+    return _told(plugins_of(document, files))
+
+
+def _told(loaded: Registry) -> Registry:
     for broken in loaded.broken:
         warn(f"not loaded: {broken.with_remedy}")
     return loaded
@@ -151,7 +161,7 @@ def other_experiment(file: Path, plugin_files: Sequence[Path]) -> Experiment:
     from mabe_core.experiment import read_document, resolve
 
     document = read_document(file)
-    return resolve(document, registry((*document.plugin_files, *plugin_files)))
+    return resolve(document, registry_of(document, plugin_files))
 
 
 def table(rows: Sequence[Mapping[str, str]], *, whole: Collection[str] = ()) -> None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from mabe_core.discovery import load_plugins
 from mabe_core.errors import UserError
 from mabe_core.exchange import DataShape
 from mabe_core.experiment import read_document, resolve
+from mabe_core.experiment.plugins import plugins_of
 from mabe_core.models.finding import ModelSource
 from mabe_core.runs.model_input import read_model_input
 from mabe_core.runs.record import read_record
@@ -35,7 +35,7 @@ def build_model(source: ModelSource) -> BuiltModel:
     record = read_record(source.run)
     assert record is not None, "a model that was found has a record"
     document = read_document(source.run.experiment)
-    experiment = resolve(document, load_plugins(document.plugin_files))
+    experiment = resolve(document, plugins_of(document))
     expects = read_model_input(record.model_input)
     if expects is None:
         raise UserError(

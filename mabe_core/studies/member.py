@@ -94,10 +94,10 @@ class _Member:
 
     def _train(self) -> None:
         from mabe_core.cloud.signals import to_plain
-        from mabe_core.discovery import load_plugins
         from mabe_core.errors import UserError
         from mabe_core.exchange import DataAccess
         from mabe_core.experiment import read_text, resolve
+        from mabe_core.experiment.plugins import plugins_of
         from mabe_core.reports.log import RunLog
         from mabe_core.runs.identity import experiment_id
         from mabe_core.runs.opening import open_run
@@ -108,7 +108,7 @@ class _Member:
 
         order = self._order
         document = read_text(order.text, order.id, folder=Path(order.folder))
-        registry = load_plugins((*document.plugin_files, *map(Path, order.plugin_files)))
+        registry = plugins_of(document, tuple(map(Path, order.plugin_files)))
         experiment = resolve(document, registry)
         found = experiment_id(experiment, registry)
         if found != order.id:
