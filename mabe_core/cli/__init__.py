@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mabe_core.errors import MabeError, did_you_mean
+from mabe_core.reports.visible import seen
 from mabe_core.trust import asking
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def say_error(error: MabeError) -> None:
     """Write an error to standard error, a line for each problem; an interruption is no error."""
     word = "interrupted:" if error.exit_code > 128 else "error:"
     for line in str(error).splitlines():
-        click.echo(f"{click.style(word, fg='red', bold=True)} {line}", err=True)
+        click.echo(f"{click.style(word, fg='red', bold=True)} {seen(line)}", err=True)
 
 
 def _check_versions() -> None:

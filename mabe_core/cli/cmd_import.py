@@ -11,6 +11,7 @@ from mabe_core.cli import options
 from mabe_core.cli.trusting import trust_option
 from mabe_core.errors import UserError
 from mabe_core.experiment import read_document, resolve
+from mabe_core.reports.visible import seen
 from mabe_core.trust import trust_used
 
 
@@ -84,7 +85,7 @@ def _import_settings(
     if imported.not_carried:
         click.echo("\nnot carried:")
     for each in imported.not_carried:
-        click.echo(f"  {file}:{each.line}: {each}")
+        click.echo(seen(f"  {file}:{each.line}: {each}"))
     click.echo(
         "\nnext: name your recordings under data.dataset (generated mice stand in for them), then\n"
         f"  mabe-run {target} --dry-run\n  mabe-run {target}"

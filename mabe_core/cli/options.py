@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import os
+import re
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +18,12 @@ from mabe_core.discovery import load_plugins
 from mabe_core.exchange import DataAccess
 from mabe_core.experiment.cloud import VOLUME_NAME, Cloud
 from mabe_core.registry import KINDS, Registry
+from mabe_core.reports.visible import seen
 
 if TYPE_CHECKING:
     from mabe_core.experiment import Document, Experiment
+
+_STEERING = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -144,7 +149,7 @@ def _told(loaded: Registry) -> Registry:
 
 def warn(message: str) -> None:
     """Write a warning to standard error."""
-    click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {message}", err=True)
+    click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {seen(message, lines=True)}", err=True)
 
 
 def warn_deprecated(experiment: Experiment) -> None:
@@ -185,7 +190,9 @@ def table(rows: Sequence[Mapping[str, str]], *, whole: Collection[str] = ()) -> 
 
 def json_text(value: Any) -> str:
     """Return JSON, with an end of line."""
-    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    # the rest of what steers a terminal; JSON itself escapes what comes before the space
+    return _STEERING.sub(lambda each: f"\\u{ord(each[0]):04x}", text) + "\n"
 
 
 def say_json(value: Any) -> None:
@@ -204,7 +211,8 @@ def csv_text(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def say_csv(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print CSV."""
-    click.echo(csv_text(titles, rows), nl=False)
+    text = csv_text(titles, rows)
+    click.echo(seen(text, lines=True) if sys.stdout.isatty() else text, nl=False)
 
 
 def _csv_cell(value: Any) -> Any:

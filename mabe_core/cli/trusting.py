@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mabe_core.reports.visible import seen
 from mabe_core.trust import SHA256, is_trusted, trust
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def ask(origins: Sequence[Origin]) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     for line in _lines(origins):
-        click.echo(line, err=True)
+        click.echo(seen(line), err=True)
     return click.confirm("run them?" if len(origins) > 1 else "run it?", default=False, err=True)
 
 
@@ -59,7 +60,7 @@ def settle(folders: Sequence[Path]) -> None:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         for line in _lines(unknown):
-            click.echo(line, err=True)
+            click.echo(seen(line), err=True)
     click.echo("not run; read them, then agree with `--trust SHA256` where they are used", err=True)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from mabe_core.pages.calibration import Calibration
 from mabe_core.pages.colours import variable
 from mabe_core.pages.spread import Setting, Spread
-from mabe_core.pages.text import seen
+from mabe_core.reports.visible import seen
 
 Spec = dict[str, Any]
 
