@@ -92,8 +92,8 @@ def check_trusted(origins: Iterable[Origin]) -> None:
     if ask is None or not ask(unknown):
         raise UntrustedError(
             Problem(
-                "this plugin file came with a run or a model, and is code that may do whatever you may. It "
-                f"was not run. Read it, then agree to it with `--trust {origin.sha256}`",
+                "this plugin file came with a run or a model, or was edited there. It is code that may do "
+                f"whatever you may, and was not run. Read it, then agree to it: `--trust {origin.sha256}`",
                 Location(str(origin.file)),
             )
             for origin in unknown

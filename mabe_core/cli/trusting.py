@@ -67,8 +67,8 @@ def settle(folders: Sequence[Path]) -> None:
 def _lines(origins: Sequence[Origin]) -> list[str]:
     several = len(origins) > 1
     told = "these plugin files" if several else "this plugin file"
-    which = "are code that" if several else "is code that"
     return [
-        f"{told} came with a run or a model, and {which} may do whatever you may:",
+        f"{told} came with a run or a model, or {'were' if several else 'was'} edited there;",
+        "code may do whatever you may, so read it first:",
         *(line for origin in origins for line in (f"  {origin.file}", f"    sha256 {origin.sha256}")),
     ]

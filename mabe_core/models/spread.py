@@ -8,9 +8,10 @@ from pathlib import Path
 
 import attrs
 
-from mabe_core.runs.directory import RunDirectory, all_runs
+from mabe_core.runs.directory import RunDirectory
 from mabe_core.runs.scores import read_scores
-from mabe_core.runs.study import Member, Study, is_study, read_study
+from mabe_core.runs.studies import study_ids
+from mabe_core.runs.study import Member, Study, read_study
 
 # the axes that scores are spread over, by the last word of their key
 SPREAD_OVER = ("seed", "fold")
@@ -34,10 +35,8 @@ class Spread:
 
 def spread(runs_dir: Path, run_id: str, part: str) -> Spread | None:
     """Return the spread over seeds and folds around a run, on one part; None where no study has it."""
-    for folder in all_runs(runs_dir):
-        if not is_study(folder.path):
-            continue
-        study = read_study(folder.path)
+    for study_id in study_ids(runs_dir):
+        study = read_study(runs_dir / study_id)
         own = next((member for member in study.members if member.id == run_id), None)
         if own is not None:
             return _around(study, own, runs_dir, part)
