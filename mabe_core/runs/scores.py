@@ -143,4 +143,17 @@ def _parsed(found: Any) -> Scores:
         part: tuple(Stretch(**known(each, Stretch)) for each in those)
         for part, those in found["stretches"].items()
     }
+    classes = len(found["classes"])
+    if not all(_counts_fit(each, classes) for those in stretches.values() for each in those):
+        raise ValueError("a stretch has other counts than those of its classes")
     return Scores(**{**known(found, Scores), "stretches": stretches})
+
+
+def _counts_fit(stretch: Stretch, classes: int) -> bool:
+    """Tell whether a stretch's counts are a row a class, none of them below 0."""
+    tables = [(stretch.counts, 3), (stretch.confusion, classes)]
+    return all(
+        rows is None
+        or (len(rows) == classes and all(len(row) == width and min(row, default=0) >= 0 for row in rows))
+        for rows, width in tables
+    )
