@@ -18,7 +18,9 @@ def context() -> dict[str, Any]:
     processor = f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {
-        "command": shlex.join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]]),
+        "command": shlex.join(
+            ["python", "-m", f"{Path(sys.argv[0]).parent.name}.{Path(sys.argv[0]).stem}", *sys.argv[1:]]
+        ),
         "machine": f"{gpu}, {processor}" if gpu else processor,
         "software": software(),
         "git": git_revision(Path(__file__).parent),

@@ -27,6 +27,7 @@ from mabe_core.training.interruption import StopRequest
 from mabe_core.training.loop import Loop, epoch_order
 from mabe_core.training.parts import build_parts
 from mabe_core.training.precision import FLOAT32
+from mabe_core.training.saving import Unsaved
 from mabe_core.training.state import Progress
 from mabe_core.training.step import PlainStep
 
@@ -74,7 +75,7 @@ def engine_speed(experiment: Experiment, data: TrainingData) -> float:
         seed=experiment.seed,
         monitor="macro_f1",
         observe=observe,
-        save=lambda line: None,
+        save=Unsaved(observe),
         stop=StopRequest(),
     ).run()
     return speeds[0]

@@ -27,7 +27,7 @@ from mabe_core.experiment.cloud import Cloud
 from mabe_core.experiment.example import example
 from mabe_core.experiment.json_schema import FILE as SCHEMA_FILE
 from mabe_core.experiment.json_schema import schema_text
-from mabe_core.experiment.schema import Checkpoint, Data, Experiment, Training
+from mabe_core.experiment.schema import Checkpoint, Data, EarlyStopping, Experiment, Training
 from mabe_core.experiment.structure import resolve_component
 from mabe_core.experiment.study import Folds, Sample, StudySection
 from mabe_core.registry import EVENTS, KINDS, Registry
@@ -66,7 +66,8 @@ def built_in() -> Registry:
     """Return the built-in components, whatever else is installed."""
     found = load_plugins()
     plugins = [plugin for plugin in found.plugins if plugin.origin.place == "built-in"]
-    return Registry(offer for plugin in plugins for offer in found.offered_by(plugin.origin))
+    offers = [offer for plugin in plugins for offer in found.offered_by(plugin.origin)]
+    return Registry(offers, plugins=plugins)
 
 
 def components() -> str:
@@ -76,13 +77,23 @@ def components() -> str:
     return table(["kind", "name", "what it is"], rows)
 
 
+def formats() -> str:
+    """Return every dataset, pose reader and label reader with the files that it takes."""
+    rows = [
+        [spec.kind, f"`{spec.name}`", " ".join(getattr(spec, "suffixes", ())), spec.describe()]
+        for spec in (offer.spec for offer in built_in().all())
+        if spec.kind in ("dataset", "pose_reader", "label_reader")
+    ]
+    return table(["kind", "name", "files", "what it reads"], rows)
+
+
 def models() -> str:
     """Return every built-in model with its size at V3's shape of data, and its source."""
     shape = DataShape(input_dim=28, num_classes=4, class_names=tuple("abcd"), sequence_length=64)
     found = built_in()
     rows = []
     for spec in (offer.spec for offer in found.all() if offer.spec.kind == "model"):
-        model = resolve_component("model", spec.name, {}, found).build(shape)
+        model = resolve_component(spec, {}, found).build(shape)
         parameters = sum(parameter.numel() for parameter in model.parameters())
         source = " ".join((spec.config.__doc__ or "").partition("\n")[2].split())
         rows.append([f"`{spec.name}`", f"{parameters:,}", source])
@@ -130,6 +141,7 @@ def sections() -> str:
         "top level": Experiment,
         "data": Data,
         "training": Training,
+        "training.early_stopping": EarlyStopping,
         "checkpoint": Checkpoint,
         "study": StudySection,
         "study.folds": Folds,
@@ -195,6 +207,114 @@ def many_runs() -> str:
     return table(titles, rows) + measured(found)
 
 
+def reading() -> str:
+    """Return how long the rats take to be read, first and from the cache, measured."""
+    found = json.loads((RESULTS / "reading.json").read_text(encoding="utf-8"))
+    cached = statistics.median(found["cached"])
+    rows = [["first", f"{found['first']:.1f}"], ["from the cache", f"{cached:.1f}"]]
+    return table(["reading and features, Python's start included", "seconds"], rows) + measured(found)
+
+
+def soaks() -> str:
+    """Return what the last soaks found."""
+    rows = []
+    for file in sorted((ROOT / "soak" / "results").glob("*.json")):
+        found = json.loads(file.read_text(encoding="utf-8"))
+        about = ("command", "machine", "software", "git", "faults", "seconds")
+        figures = ", ".join(f"{name}: {value:,}" for name, value in found.items() if name not in about)
+        rows.append([f"`{found['command']}`", figures, str(len(found["faults"])), f"{found['seconds']:,.0f}"])
+    return table(["soak", "what it did", "faults", "seconds"], rows)
+
+
+def checkpoint_stall() -> str:
+    """Return what saving costs a training, measured."""
+    rows = []
+    for file in sorted(RESULTS.glob("checkpoint_stall*.json")):
+        found = json.loads(file.read_text(encoding="utf-8"))
+        rows.append(
+            [
+                found["machine"],
+                f"{found['saving']:.2f}",
+                f"{found['without']:.2f}",
+                f"{found['ratio']:.4f} ({found['ratio_min']:.4f} to {found['ratio_max']:.4f})",
+                f"{1000 * found['held_up']:.1f} ms, at most {1000 * found['held_up_max']:.1f} ms",
+                f"{1000 * found['writing']:.1f} ms",
+                f"{100 * found['share']:.2f}%",
+            ]
+        )
+    titles = [
+        "V3 on",
+        "steps/s, saving",
+        "steps/s, not saving",
+        "ratio (over rounds)",
+        "the loop waits",
+        "the thread works",
+        f"both, of {found['every']:g} s",
+    ]
+    return table(titles, rows) + measured(found)
+
+
+def rat_scores() -> str:
+    """Return what the rat study scores: each model over seeds, and all together."""
+    found = rat_results()
+    study = found.get("studies", {}).get("rat_dyad")
+    if study is None:
+        return "Not measured yet: `python -m benchmarks.rats` does.\n"
+    rows = [[short_setting(each["settings"]), *over_seeds(each["values"])] for each in study["settings"]]
+    rows.append(["all models together", *(f"{study['ensemble'][name]:.3f}" for name in RAT_SCORES)])
+    folds = ", ".join(f"{value:.3f}" for value in study["folds"].values())
+    told = f", mean ± sd over seeds. Mean over models, by fold: {folds}"
+    return table(["frames of all five folds", *RAT_SCORES], rows) + measured(found, told)
+
+
+def rat_ablations() -> str:
+    """Return what the rat study's parts contribute, measured."""
+    found = rat_results()
+    studies = {name: each for name, each in found.get("studies", {}).items() if name != "rat_dyad"}
+    if not studies:
+        return "Not measured yet: `python -m benchmarks.rats` does.\n"
+    rows = []
+    for name, study in studies.items():
+        for each in study["settings"]:
+            changed = {key: value for key, value in each["settings"].items() if key != "model"}
+            rows.append([name, short_setting(changed or each["settings"]), *over_seeds(each["values"])])
+    return table(["part", "setting", *RAT_SCORES], rows) + measured(found)
+
+
+RAT_SCORES = ("macro_f1", "f1_base", "f1_aggression", "f1_social", "f1_nonsocial", "segment_f1_50")
+
+
+def rat_results() -> dict[str, Any]:
+    """Return what benchmarks.rats wrote; nothing where it was not run."""
+    file = RESULTS / "rats.json"
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return found
+
+
+def over_seeds(values: dict[str, list[float]]) -> list[str]:
+    """Return mean and sample standard deviation of each score."""
+    return [
+        f"{statistics.fmean(values[name]):.3f}"
+        + (f" ± {statistics.stdev(values[name]):.3f}" if len(values[name]) > 1 else "")
+        for name in RAT_SCORES
+    ]
+
+
+def short_setting(settings: dict[str, Any]) -> str:
+    """Return settings in a few words: names of components, and what of a loss or of decoding is set."""
+
+    def told(value: Any) -> str:
+        if isinstance(value, list):
+            return ", ".join(map(told, value)) or "none"
+        if not isinstance(value, dict):
+            return str(value)
+        said = ("class_weights", "label_smoothing", "decode")
+        more = [f"{key} {value[key]}" for key in said if value.get(key)]
+        return f"{value['name']} ({'; '.join(more)})" if more else str(value["name"])
+
+    return "; ".join(told(value) for value in settings.values())
+
+
 def measured(found: dict[str, Any], more: str = "") -> str:
     """Return how and on what figures were measured."""
     return f"\n`{found['command']}` on {found['machine']}, torch {found['software']['torch']}{more}.\n"
@@ -204,7 +324,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "components": components,
     "models": models,
+    "formats": formats,
     "kinds": kinds,
+    "reading": reading,
     "events": events,
     "sections": sections,
     "cloud-settings": lambda: fields(Cloud),
@@ -213,6 +335,10 @@ PARTS: dict[str, Callable[[], str]] = {
     "overhead": overhead,
     "predict-memory": predict_memory,
     "many-runs": many_runs,
+    "soaks": soaks,
+    "checkpoint-stall": checkpoint_stall,
+    "rat-scores": rat_scores,
+    "rat-ablations": rat_ablations,
 }
 
 

@@ -16,11 +16,14 @@ from mabe_core.exchange import (
     EncodingShape,
     Evaluation,
     Feature,
+    FittingContext,
+    LabelledFrames,
     LossContext,
     Partition,
     Pose,
     PoseLayout,
     PoseTracks,
+    PostProcessing,
     Recording,
     Role,
     ScheduleContext,
@@ -29,6 +32,7 @@ from mabe_core.exchange import (
     SplitContext,
     Splitter,
     View,
+    WatchingSchedule,
 )
 from mabe_core.hookspecs import hookimpl
 from mabe_core.registry import natural
@@ -54,6 +58,7 @@ if TYPE_CHECKING:
     from mabe_core.data.labels import LabelRules, LabelTrack, label_track
     from mabe_core.data.report import ImportReport, import_report
     from mabe_core.inference.loading import load_model
+    from mabe_core.long_arrays import in_blocks, let_go, long_array
 
 __version__ = "0.1.0"
 
@@ -73,10 +78,12 @@ __all__ = [
     "Evaluation",
     "Feature",
     "FeatureSpec",
+    "FittingContext",
     "ImportReport",
     "LabelReaderSpec",
     "LabelRules",
     "LabelTrack",
+    "LabelledFrames",
     "Location",
     "LossContext",
     "LossSpec",
@@ -89,6 +96,7 @@ __all__ = [
     "PoseReaderSpec",
     "PoseTracks",
     "PositionalEncodingSpec",
+    "PostProcessing",
     "PostProcessingSpec",
     "Problem",
     "Recording",
@@ -103,12 +111,16 @@ __all__ = [
     "Splitter",
     "UserError",
     "View",
+    "WatchingSchedule",
     "did_you_mean",
     "epoch_scores",
     "hookimpl",
     "import_report",
+    "in_blocks",
     "label_track",
+    "let_go",
     "load_model",
+    "long_array",
     "natural",
 ]
 
@@ -118,8 +130,11 @@ _LAZY = {
     "LabelRules": "mabe_core.data.labels",
     "LabelTrack": "mabe_core.data.labels",
     "import_report": "mabe_core.data.report",
+    "in_blocks": "mabe_core.long_arrays",
     "label_track": "mabe_core.data.labels",
+    "let_go": "mabe_core.long_arrays",
     "load_model": "mabe_core.inference.loading",
+    "long_array": "mabe_core.long_arrays",
 }
 
 if not TYPE_CHECKING:  # a type checker would take every misspelled name for one of these

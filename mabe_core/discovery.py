@@ -1,14 +1,13 @@
-"""Finds and loads plugins, records where each came from, and keeps broken ones apart."""
+"""Loads plugins, asks each what it offers, and keeps broken ones apart."""
 
 from __future__ import annotations
 
-import functools
-import importlib
+import contextlib
 import importlib.metadata
-import importlib.util
 import os
+import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +15,31 @@ import attrs
 import pluggy
 
 from mabe_core import hookspecs
-from mabe_core.errors import Problem, UserError, did_you_mean
+from mabe_core.errors import Location, Problem, UserError
 from mabe_core.local_files import import_local_file, read_local_files
 from mabe_core.plugin_faults import PluginFault, check_hooks, checked_specs, problem_of
+from mabe_core.plugin_origins import GROUP, installed_plugins, origin_of
 from mabe_core.registry import EVENTS, KINDS, Broken, Loaded, Origin, Provided, Registry
 from mabe_core.trust import check_trusted
 
-GROUP = "mabe"
-OWN_DISTRIBUTION = "mabe-core"
 STRICT = "MABE_STRICT_PLUGINS"
 
 
 @attrs.frozen
-class _Candidate:
-    origin: Origin
-    load: Callable[[], Any]
+class _Outcome:
+    """What came of loading one plugin: itself, what it offers, what is wrong with it."""
+
+    plugin: Loaded
+    offers: tuple[Provided, ...] = ()
+    broken: tuple[Broken, ...] = ()
 
 
 def load_plugins(
-    files: Sequence[Path] = (), installed: Sequence[Origin] | None = None, *, kept: Collection[Path] = ()
+    files: Sequence[Path] = (),
+    installed: Sequence[Origin] | None = None,
+    *,
+    kept: Collection[Path] = (),
+    lenient: bool = False,
 ) -> Registry:
     """Load every installed plugin and the given local files.
 
@@ -44,115 +49,88 @@ def load_plugins(
     installed: the plugins to load in place of those that the installed distributions name; for where modules
     are copied to without being installed, as into a container.
     A broken installed plugin is kept in the registry's `broken`; it raises UserError where
-    MABE_STRICT_PLUGINS=1. A broken local file always does: somebody asked for it.
+    MABE_STRICT_PLUGINS=1. A broken local file always does, as somebody asked for it; unless `lenient`.
     """
     local = list(read_local_files(files))
     check_trusted(origin for origin in local if origin.file in kept)
-    provided: list[Provided] = []
-    broken: list[Broken] = []
-    manager = pluggy.PluginManager(GROUP)
-    manager.add_hookspecs(hookspecs)
-    found: list[Loaded] = []
+    manager = _manager()
     origins = installed_plugins() if installed is None else installed
-    for candidate in [*(_Candidate(origin, _importing(origin)) for origin in origins), *map(_running, local)]:
-        begun = time.perf_counter()
-        try:
-            plugin = candidate.load()
-            check_hooks(manager, plugin, candidate.origin)
-            _register(manager, plugin, candidate.origin)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything; it is told
-            broken.append(Broken(candidate.origin, _explain(error, candidate.origin), error))
-            found.append(Loaded(candidate.origin, (), time.perf_counter() - begun))
-            continue
-        offers, failed = _offers(manager, plugin, candidate.origin)
-        provided.extend(offers)
-        broken.extend(failed)
-        hooks = tuple(caller.name for caller in manager.get_hookcallers(plugin) or ())
-        seconds = time.perf_counter() - begun
-        found.append(Loaded(candidate.origin, hooks, seconds, _events(manager, plugin)))
+    outcomes = [_load(manager, origin) for origin in (*origins, *local)]
     manager.check_pending()
-    strict = os.environ.get(STRICT, "") not in ("", "0")
-    fatal = [fault for fault in broken if strict or fault.origin.place == "file"]
+    broken = [fault for outcome in outcomes for fault in outcome.broken]
+    fatal = [fault for fault in broken if _is_strict() or (fault.origin.place == "file" and not lenient)]
     if fatal:
-        raise UserError(Problem(f"plugin cannot be used: {fault}") for fault in fatal)
-    return Registry(provided, broken, found)
+        raise UserError(map(_fatal, fatal))
+    offers = [offer for outcome in outcomes for offer in outcome.offers]
+    return Registry(offers, broken, [outcome.plugin for outcome in outcomes])
 
 
 @attrs.frozen
 class Examined:
-    """One plugin by itself: what it offers and what is wrong with it, among all that is installed.
+    """One plugin by itself: what it offers and what is wrong with it, among all that is installed."""
 
-    events: those of its hooks that watch runs.
-    """
-
-    origin: Origin
+    plugin: Loaded
     offers: tuple[Provided, ...]
-    events: tuple[str, ...]
     broken: tuple[Broken, ...]
     registry: Registry
 
+    @property
+    def origin(self) -> Origin:
+        return self.plugin.origin
+
 
 def examine(target: str) -> Examined:
-    """Load one plugin, a file or a module, and return its faults instead of raising them.
+    """Load one plugin, a file, an installed plugin by its name or a module, and return its faults.
 
-    Raises UserError where there is no such file or module.
+    Raises UserError where there is none of that name.
     """
-    candidate = _named(target)
-    origin = candidate.origin
+    outcome = _load(_manager(), origin_of(target))
+    module = outcome.plugin.origin.module
+    others = [offer for offer in load_plugins().all() if offer.origin.module != module]
+    return Examined(outcome.plugin, outcome.offers, outcome.broken, Registry([*others, *outcome.offers]))
+
+
+def _is_strict() -> bool:
+    return os.environ.get(STRICT, "").strip().lower() not in ("", "0", "false", "no", "off")
+
+
+def _fatal(fault: Broken) -> Problem:
+    """Return what is told of a broken plugin that nothing goes on without: of a file, its line first."""
+    if fault.origin.file is None or fault.error is None:
+        return Problem(f"plugin cannot be used: {fault}")
+    problem = problem_of(fault.error, fault.origin)
+    return attrs.evolve(problem, location=problem.location or Location(str(fault.origin.file)))
+
+
+def _manager() -> pluggy.PluginManager:
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
-    try:
-        plugin = candidate.load()
-        check_hooks(manager, plugin, origin)
-        _register(manager, plugin, origin)
+    return manager
+
+
+def _load(manager: pluggy.PluginManager, origin: Origin) -> _Outcome:
+    """Load one plugin, whatever it raises; what it prints meanwhile goes to standard error."""
+    begun = time.perf_counter()
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            plugin = _imported(origin)
+            check_hooks(manager, plugin, origin)
+            _register(manager, plugin, origin)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything; it is told
+            seconds = time.perf_counter() - begun
+            return _Outcome(Loaded(origin, (), seconds), broken=(_broken(error, origin),))
         offers, broken = _offers(manager, plugin, origin)
-        events = tuple(_events(manager, plugin))
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
-        offers, events, broken = [], (), [Broken(origin, _explain(error, origin), error)]
-    others = [offer for offer in load_plugins().all() if offer.origin.module != origin.module]
-    return Examined(origin, tuple(offers), events, tuple(broken), Registry([*others, *offers]))
+    hooks = [caller.name for caller in manager.get_hookcallers(plugin) or ()]
+    events = {hook: getattr(plugin, hook) for hook in hooks if hook in EVENTS}
+    seconds = time.perf_counter() - begun
+    return _Outcome(Loaded(origin, tuple(hooks), seconds, events), tuple(offers), tuple(broken))
 
 
-def _named(target: str) -> _Candidate:
-    if target.endswith(".py") or Path(target).is_file():
-        return next(map(_running, read_local_files([Path(target)])))
-    installed = {origin.module: origin for origin in installed_plugins()}
-    if target in installed:
-        return _Candidate(installed[target], _importing(installed[target]))
-    try:
-        found = importlib.util.find_spec(target)
-    except (ImportError, ValueError):
-        found = None
-    if found is None:
-        words = did_you_mean(target, list(installed))
-        raise UserError(f"there is no plugin file and no module {target!r}.{words}")
-    origin = Origin(plugin=target, module=target, place="installed")
-    return _Candidate(origin, functools.partial(importlib.import_module, target))
-
-
-def installed_plugins() -> Iterator[Origin]:
-    """Return the plugins that installed distributions name, without importing them."""
-    points = importlib.metadata.entry_points(group=GROUP)
-    for point in sorted(points, key=lambda point: (point.dist.name if point.dist else "", point.name)):
-        distribution = point.dist.name if point.dist else None
-        yield Origin(
-            plugin=point.name,
-            module=point.module,
-            place="built-in" if distribution == OWN_DISTRIBUTION else "installed",
-            distribution=distribution,
-            version=point.dist.version if point.dist else None,
-            part=point.attr or "",
-            extras=tuple(point.extras),
-        )
-
-
-def _importing(origin: Origin) -> Callable[[], Any]:
+def _imported(origin: Origin) -> Any:
+    if origin.place == "file":
+        return import_local_file(origin)
     value = f"{origin.module}:{origin.part}" if origin.part else origin.module
-    return importlib.metadata.EntryPoint(origin.plugin, value, GROUP).load
-
-
-def _running(origin: Origin) -> _Candidate:
-    return _Candidate(origin, functools.partial(import_local_file, origin))
+    return importlib.metadata.EntryPoint(origin.plugin, value, GROUP).load()
 
 
 def _register(manager: pluggy.PluginManager, plugin: Any, origin: Origin) -> None:
@@ -162,12 +140,6 @@ def _register(manager: pluggy.PluginManager, plugin: Any, origin: Origin) -> Non
     if earlier is not None or manager.has_plugin(name):
         raise PluginFault(f"{origin.module} is loaded already, as {earlier or name}: keep one entry point")
     manager.register(plugin, name=name)
-
-
-def _events(manager: pluggy.PluginManager, plugin: Any) -> dict[str, Callable[..., Any]]:
-    """Return those hooks of one plugin that watch runs."""
-    hooks = [caller.name for caller in manager.get_hookcallers(plugin) or ()]
-    return {hook: getattr(plugin, hook) for hook in hooks if hook in EVENTS}
 
 
 def _offers(
@@ -184,10 +156,10 @@ def _offers(
                     Provided(spec, origin) for spec in checked_specs(impl.function(), kind, impl.function)
                 ]
             except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
-                failed.append(Broken(origin, _explain(error, origin), error))
+                failed.append(_broken(error, origin))
     return offers, failed
 
 
-def _explain(error: BaseException, origin: Origin) -> str:
+def _broken(error: BaseException, origin: Origin) -> Broken:
     """Say what a plugin raised, with the line of its own file that did."""
-    return str(problem_of(error, origin))
+    return Broken(origin, str(problem_of(error, origin)), error)

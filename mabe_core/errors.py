@@ -69,10 +69,10 @@ class RunError(MabeError):
     """A failure while running that is no mistake of the user's."""
 
 
-def nearest(word: str, words: Iterable[str]) -> str | None:
-    """Return the valid word most like `word`, or None when nothing is near."""
+def nearest(word: str, words: Iterable[str], likeness: float = 0.6) -> str | None:
+    """Return the valid word most like `word`, or None when nothing is near; likeness: how near, up to 1."""
     by_folded = {str(valid).casefold(): str(valid) for valid in words}
-    found = difflib.get_close_matches(str(word).casefold(), by_folded, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(str(word).casefold(), by_folded, n=1, cutoff=likeness)
     return by_folded[found[0]] if found else None
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args, runtime_checkable
 
 import attrs
 
@@ -239,7 +239,10 @@ class Pose:
 class Feature(Protocol):
     """A map from pose to pose that looks at most `context` frames to either side.
 
-    context None means that it looks at the whole recording.
+    context None means that it looks at the whole recording. Such a feature may offer `over(blocks)`, which
+    `mabe predict` asks of a recording too long to be had at once: `blocks()` yields its pose block after
+    block, as often as it is called; returned is a feature with context 0 that does to any block what this one
+    does to the whole.
     """
 
     @property
@@ -284,11 +287,31 @@ class LossContext:
 
 @attrs.frozen
 class ScheduleContext:
-    """What a scheduler's build needs; learning_rate is the optimizer's, the factor's unit."""
+    """What a scheduler's build needs; learning_rate is the optimizer's, the factor's unit.
+
+    scores: the names of what each epoch is scored by on the validation data. monitor: the one that decides
+    which epoch is best. lower_is_better: those that are errors.
+    """
 
     total_steps: int
     steps_per_epoch: int
     learning_rate: float
+    scores: tuple[str, ...] = ("loss",)
+    monitor: str = "loss"
+    lower_is_better: frozenset[str] = frozenset({"loss"})
+
+
+@runtime_checkable
+class WatchingSchedule(Protocol):
+    """A schedule that watches scores: what it gives for an epoch follows from the epochs before.
+
+    It is told the scores of each epoch once that has ended, and, when a run goes on, first those of all
+    epochs before: so it keeps nothing that would have to be saved.
+    """
+
+    def __call__(self, step: int) -> float: ...
+
+    def epoch_ended(self, scores: Mapping[str, float]) -> None: ...
 
 
 @attrs.frozen(eq=False)
@@ -297,6 +320,7 @@ class ScoredFrames:
 
     truth: int8 (frames, classes), 1, 0, or -1 for unlabelled. probability: floating (frames, classes).
     predicted: int8 (frames, classes), 1 or 0, after post-processing.
+    groups: the recording's, such as its lab.
     """
 
     recording: str
@@ -305,19 +329,58 @@ class ScoredFrames:
     truth: NDArray[np.int8]
     probability: NDArray[np.floating]
     predicted: NDArray[np.int8]
+    groups: Mapping[str, str] = attrs.field(factory=dict)
+
+
+def _counted(evaluation: Evaluation) -> NDArray[np.int64]:
+    import numpy as np
+
+    assert evaluation.confusion is not None, "without a confusion, counts are given"
+    hits = evaluation.confusion.diagonal()
+    false, missed = (evaluation.confusion.sum(axis=axis) - hits for axis in (0, 1))
+    return np.stack([hits, false, missed], axis=1)
 
 
 @attrs.frozen(eq=False)
 class Evaluation:
     """What a metric is computed from, pooled over all labelled frames.
 
-    confusion: int64 (classes, classes), rows truth, columns prediction.
+    confusion: int64 (classes, classes), rows truth, columns prediction; None where a frame may have several
+        classes.
     loss: the loss function's mean over batches, each weighted by its labelled frames.
     stretches: every frame, in final scoring only; None after an epoch, when only counts are kept. A metric
         that wants them says so in its spec (`needs`), and is then called in final scoring alone.
+    counts: int64 (classes, 3), true positives, false positives and false negatives of each class, over the
+        frames that are labelled for it; from the confusion where there is one.
     """
 
-    confusion: NDArray[np.int64]
+    confusion: NDArray[np.int64] | None
     loss: float
     class_names: tuple[str, ...]
     stretches: tuple[ScoredFrames, ...] | None = None
+    counts: NDArray[np.int64] = attrs.field(default=attrs.Factory(_counted, takes_self=True))
+
+
+@attrs.frozen(eq=False)
+class LabelledFrames:
+    """A label track by itself: truth int8 (frames, classes), 1, 0, or -1; fps: frames a second."""
+
+    fps: float
+    truth: NDArray[np.int8]
+
+
+@attrs.frozen(eq=False)
+class FittingContext:
+    """What post-processing is fitted on: nothing of it is of the test part.
+
+    scored: every validation stretch; its probability is what the steps before this one made of the model's,
+        its predicted what is decided by that. training: the label tracks that the model was trained on.
+    """
+
+    data: DataShape
+    scored: tuple[ScoredFrames, ...]
+    training: tuple[LabelledFrames, ...]
+
+
+# maps probabilities, floating (frames, classes), of a stretch of so many frames a second to better ones
+PostProcessing = Callable[["NDArray[np.floating]", float], "NDArray[np.floating]"]

@@ -15,6 +15,7 @@ from mabe_core.errors import Location, Problem, UserError
 from mabe_core.registry import Origin
 
 LARGEST = 4 * 2**20
+HOOK = re.compile(rb"^@(\w+\.)*hookimpl\b", re.MULTILINE)
 
 
 def read_local_files(files: Sequence[Path]) -> Iterator[Origin]:
@@ -35,6 +36,11 @@ def read_local_files(files: Sequence[Path]) -> Iterator[Origin]:
         yield Origin(plugin=file.stem, module=module, place="file", file=file, sha256=digest, content=content)
 
 
+def plugin_files_in(folder: Path) -> list[Path]:
+    """Return the Python files of a folder that mark a function as a hook; no other is run as a plugin."""
+    return [file for file in sorted(folder.glob("*.py")) if file.is_file() and HOOK.search(file.read_bytes())]
+
+
 def import_local_file(origin: Origin) -> ModuleType:
     """Run a local plugin file as a module that can be found again."""
     assert origin.content is not None, "a local file was read"
@@ -47,11 +53,23 @@ def import_local_file(origin: Origin) -> ModuleType:
     module.__file__ = str(origin.file)  # as its code has it, and whoever named it, not made absolute
     sys.modules[name] = module
     try:
-        exec(compile(origin.content, str(origin.file), "exec", dont_inherit=True), module.__dict__)
+        code = compile(_source(origin.content, str(origin.file)), str(origin.file), "exec", dont_inherit=True)
+        exec(code, module.__dict__)
     except BaseException:
         del sys.modules[name]
         raise
     return module
+
+
+def _source(content: bytes, file: str) -> str:
+    """Return a file's text as Python reads it; raise SyntaxError where it is none, even in a comment."""
+    try:
+        return importlib.util.decode_source(content)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise SyntaxError(f"a byte that is not {error.encoding}", (file, line, None, None)) from error
+    except SyntaxError as error:
+        raise SyntaxError(error.msg, (file, 1, None, None)) from error
 
 
 def _content(file: Path) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -40,7 +41,9 @@ def check_hooks(manager: pluggy.PluginManager, plugin: Any, origin: Origin) -> N
         if told:
             raise PluginFault(f"{name} {told}", place(getattr(plugin, name)))
     if not marked:
-        raise PluginFault(f"{origin.module} implements no hook; hooks: {', '.join(known)}")
+        where = Location(str(origin.file)) if origin.file else None
+        about = "it" if where else origin.module
+        raise PluginFault(f"{about} implements no hook; hooks: {', '.join(known)}", where)
 
 
 def _wrong_arguments(name: str, function: Callable[..., Any]) -> str:
@@ -64,7 +67,8 @@ def checked_specs(specs: Any, kind: Kind, function: Callable[..., Any]) -> list[
     """Return what a hook returned; raise PluginFault where it is not what its kind asks for."""
     where = place(function)
     if not isinstance(specs, (list, tuple)):
-        raise PluginFault(f"{kind.hook} must return a list of {kind.spec.__name__}, not {specs!r}", where)
+        message = f"{kind.hook} must return a list of {kind.spec.__name__}, not {_instead(specs)}"
+        raise PluginFault(message, where)
     for spec in specs:
         if not isinstance(spec, kind.spec):
             found = type(spec).__name__
@@ -72,6 +76,17 @@ def checked_specs(specs: Any, kind: Kind, function: Callable[..., Any]) -> list[
         _check_config(spec, where)
         _check_functions(spec, where)
     return list(specs)
+
+
+def _instead(specs: Any) -> str:
+    """Say what a hook returned in place of a list, and what to do about it."""
+    if isinstance(specs, Spec):
+        return "one by itself: put it in [ ]"
+    if inspect.isgenerator(specs):
+        return "a generator: `return [ … ]` in place of `yield`"
+    if specs is None:
+        return "None: `return` it"
+    return f"a class, {specs.__name__}" if isinstance(specs, type) else type(specs).__name__
 
 
 def _check_config(spec: Spec[Any], where: Location | None) -> None:
@@ -114,4 +129,14 @@ def problem_of(error: BaseException, origin: Origin) -> Problem:
         return error.problem
     if isinstance(error, SyntaxError):
         return Problem(f"{type(error).__name__}: {error.msg}", Location(str(error.filename), error.lineno))
-    return Problem(f"{type(error).__name__}: {error}", raising_line(error, origin.module, origin.file))
+    hint = _one_file(error, origin.file) if origin.file and isinstance(error, ImportError) else ""
+    where = raising_line(error, origin.module, origin.file)
+    return Problem(f"{type(error).__name__}: {error}{hint}", where)
+
+
+def _one_file(error: ImportError, file: Path) -> str:
+    """Say that a local plugin is one file, where it tried to import another one beside it."""
+    beside = file.parent / str(error.name).partition(".")[0]
+    if "relative import" in str(error) or beside.with_suffix(".py").exists() or beside.is_dir():
+        return ". A local plugin is one file; more than one make a package: `mabe plugin new NAME --package`"
+    return ""

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import attrs
 
 from mabe_core import hookspecs
-from mabe_core.errors import UserError, did_you_mean
+from mabe_core.errors import UserError, did_you_mean, nearest
 from mabe_core.specs import Spec
 
 
@@ -188,6 +188,11 @@ class Registry:
         standing = [self._standing(key) for key in self._offers]
         return sorted((offers[0] for offers in standing if len(offers) == 1), key=order)
 
+    def offer_of(self, spec: Spec[Any]) -> Provided | None:
+        """Return the offer of this very spec, if it was found as one."""
+        offers = (offer for offers in self._offers.values() for offer in offers)
+        return next((offer for offer in offers if offer.spec is spec), None)
+
     def offered_by(self, origin: Origin) -> list[Provided]:
         """Return what one plugin offers, whether it stands or not."""
         offered = [offer for offers in self._offers.values() for offer in offers if offer.origin == origin]
@@ -209,28 +214,35 @@ class Registry:
     def find(self, kind: str, name: str) -> Provided:
         """Return the component of that kind and name.
 
-        Raises UserError where there is none, naming the nearest and any plugin that could not be loaded,
-        or where several plugins offer it, naming them all.
+        Raises UserError where there is none, naming the nearest, or any plugin that could not be loaded
+        where none is very near; or where several plugins offer it, naming them all.
         """
         if (kind, name) not in self._offers:
             label = KINDS[kind].label
             elsewhere = [other for other in KINDS if other != kind and (other, name) in self._offers]
             hint = f" {name!r} is the name of another kind: {KINDS[elsewhere[0]].label}." if elsewhere else ""
-            hint = hint or did_you_mean(name, self.names(kind))
-            failed = "".join(f" Not loaded: {broken}." for broken in self.broken)
-            raise UserError(f"no {label} is named {name!r}.{hint}{failed}")
+            sure = hint or nearest(name, self.names(kind), likeness=0.8)
+            failed = "" if sure else "".join(f" Not loaded: {each.with_remedy}" for each in self.broken)
+            raise UserError(
+                f"no {label} is named {name!r}.{hint or did_you_mean(name, self.names(kind))}{failed}"
+            )
         standing = self._standing((kind, name))
         if len(standing) > 1:
             raise UserError(collision_message(standing))
         return standing[0]
 
+    def watching(self) -> list[str]:
+        """Return the names of the plugins that watch runs, sorted."""
+        return sorted({plugin.origin.plugin for plugin in self.plugins if plugin.events}, key=natural)
+
     def watcher(self, name: str) -> Loaded:
         """Return the plugin of that name, which watches runs.
 
-        Raises UserError where none does, naming the nearest, and where several plugins are called so.
+        Raises UserError where none does, naming the nearest, and where several that do are called so.
         """
         named = [plugin for plugin in self.plugins if plugin.origin.plugin == name]
-        watching = sorted({plugin.origin.plugin for plugin in self.plugins if plugin.events}, key=natural)
+        named = [plugin for plugin in named if plugin.events] or named
+        watching = self.watching()
         if not named:
             raise UserError(f"no plugin is named {name!r}.{did_you_mean(name, watching)}")
         if len(named) > 1:
@@ -260,8 +272,17 @@ def order(offer: Provided) -> tuple[int, list[tuple[str, int]]]:
 def collision_message(offers: Sequence[Provided]) -> str:
     """Say who offers the same component, and what can be done."""
     kind, name = offers[0].key
-    who = " and ".join(str(offer.origin) for offer in offers)
-    return (
-        f"{KINDS[kind].label} {name!r} is offered by {who}. "
-        "Uninstall one, rename one, or say `replaces=True` in the spec that is to shadow a built-in."
-    )
+    what = f"{KINDS[kind].label} {name!r}"
+    origins = list(dict.fromkeys(offer.origin for offer in offers))
+    if len(origins) == 1:
+        return f"{what} is offered twice by {origins[0]}. Rename one."
+    places = [origin.place for origin in origins]
+    remedies = [
+        *(["uninstall one"] if "installed" in places else []),
+        *(["name one of the files only"] if places.count("file") > 1 else []),
+        "rename one",
+        *(["say `replaces=True` in the spec that is to shadow the built-in"] if "built-in" in places else []),
+    ]
+    *others, last = remedies
+    remedy = f"{', '.join(others)}, or {last}" if others else last
+    return f"{what} is offered by {' and '.join(map(str, origins))}. {remedy[0].upper()}{remedy[1:]}."

@@ -168,7 +168,7 @@ class OptimizerSpec(Spec[C]):
 
 @attrs.frozen(kw_only=True)
 class SchedulerSpec(Spec[C]):
-    """A function from step (0-based) to a factor on the learning rate."""
+    """A function from step (0-based) to a factor on the learning rate; told scores if it has epoch_ended."""
 
     kind: ClassVar[str] = "scheduler"
     build: Callable[[C, ex.ScheduleContext], Callable[[int], float]]
@@ -193,10 +193,16 @@ class MetricSpec(Spec[C]):
 
 @attrs.frozen(kw_only=True)
 class PostProcessingSpec(Spec[C]):
-    """Maps a recording's scores (frames, classes) to better ones; see exchange for what it is given."""
+    """Maps a stretch's probabilities (frames, classes) to better ones, by which frames are then decided.
+
+    What is decided is the most probable class, or each above one half where a frame may have several.
+    fit: learns from validation recordings what `build` is given last, as JSON has it; it is kept beside the
+        weights. None where there is nothing to learn; `build` is then given an empty map.
+    """
 
     kind: ClassVar[str] = "post_processing"
-    build: Callable[[C, ex.DataShape], Callable[[Tensor], Tensor]]
+    build: Callable[[C, ex.DataShape, Mapping[str, Any]], ex.PostProcessing]
+    fit: Callable[[C, ex.FittingContext], Mapping[str, Any]] | None = None
 
 
 @attrs.frozen

@@ -1,11 +1,12 @@
-"""Changes valid experiment, pose, label and run files, and sees that each works or is told, never a traceback.
+"""Changes valid files of all kinds that are read, and sees that each works or is told, never a traceback.
 
     python -m soak.fuzz [--inputs 100000] [--only WORD] [--keep DIR] [--json OUT]
     python -m soak.fuzz --first N --last N     the inputs of these numbers again, with what was told
 
-Two of three inputs are changed in structure: a key moved, a row dropped, a header exchanged, a number out of range.
-The rest have bytes changed. Every tenth experiment goes through the command itself. An input fails that raises
-anything but a user's error, says nothing, takes more than 10 s, ends the process, or needs more than 2 GiB.
+Two of three inputs are changed in structure: a key moved, a row dropped, a header exchanged, a number out of
+range. The rest have bytes changed. Every tenth experiment goes through the command itself. An input fails
+that raises anything but a user's error, says nothing, takes more than 10 s, ends the process, runs code that
+was planted in it, or needs more than 2 GiB.
 """
 
 from __future__ import annotations

@@ -48,6 +48,7 @@ def work(first: int, last: int, seed: int, only: str, keep: Path | None, folder:
     now = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     room = _address_space() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (room, room))
+    sign = Path(os.environ[h5.SIGN])
     for number in range(first, last + 1):
         chance = random.Random(f"{seed}:{number}")
         subject = chance.choice(found)
@@ -61,9 +62,9 @@ def work(first: int, last: int, seed: int, only: str, keep: Path | None, folder:
         began = time.process_time()
         outcome, said = _tried(subject, number)
         seconds = time.process_time() - began
-        if os.path.exists(os.environ[h5.SIGN]):
+        if sign.exists():
             outcome, said = "failed", "code in the file was run"
-            Path(os.environ[h5.SIGN]).unlink()
+            sign.unlink()
         if outcome == "failed" and keep is not None:
             keep.mkdir(parents=True, exist_ok=True)
             (keep / f"{number}-{subject.path.name}").write_bytes(changed)

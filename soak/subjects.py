@@ -26,7 +26,7 @@ FRAMES, FPS = 40, 10.0
 
 @attrs.frozen(eq=False)
 class Subject:
-    """One file to be changed. form: yaml, json, lines of json, table or h5; read: raises what is wrong with it.
+    """One file to be changed. form: yaml, json, lines (of JSON), table or h5; read: raises what is wrong.
 
     path: where it lies, below the folder that it was made in.
     """

@@ -23,6 +23,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # what tests agree to is no concern of whoever runs them
 os.environ["MABE_TRUSTED"] = tempfile.mkdtemp(prefix="mabe-trusted-")
 atexit.register(shutil.rmtree, os.environ["MABE_TRUSTED"], ignore_errors=True)
+# what a test reads must not come from an earlier run; tests of the cache name a folder of their own
+os.environ["MABE_CACHE"] = "off"
 
 FILES = Path(__file__).parent / "files"
 ROOT = Path(__file__).parent.parent

@@ -36,6 +36,7 @@ COMMANDS = {
     "export": "write a model into a folder that others can run",
     "import": "bring a model or settings from V3",
     "data": "bring data to the cloud",
+    "cache": "tell what is kept of recordings that were read, or remove it",
     "diff": "tell how two experiments differ",
     "plugins": "list the plugins, and what broken ones failed with",
     "schema": "write what editors complete and check experiments by",

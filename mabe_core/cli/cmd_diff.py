@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 @options.as_json
 @trust_option
 def command(a: str, b: str, plugin_files: tuple[Path, ...], runs_dir: Path, as_json: bool) -> int:
-    """Tell how B differs from A: experiment files, or ids of runs. Exit status 0: the same id; 1: not."""
+    """Tell how B differs from A: experiment files, or ids of runs and studies.
+
+    Exit status 0: the same id; 1: not.
+    """
     from mabe_core.experiment.plugins import plugins_of
     from mabe_core.runs.comparison import compare
 
@@ -44,24 +47,35 @@ def command(a: str, b: str, plugin_files: tuple[Path, ...], runs_dir: Path, as_j
 
 
 def _side(word: str, runs_dir: Path, load: Callable[[Document], Registry]) -> tuple[Side, Registry]:
-    """Return an experiment by its file or the beginning of a run's id, and the plugins it is read with."""
-    from mabe_core.experiment import read_document, resolve
-    from mabe_core.runs.comparison import side_of, side_of_run
-    from mabe_core.runs.directory import find_run
+    """Return an experiment by its file or the beginning of its id, and the plugins it is read with."""
+    from mabe_core.experiment import read_document
+    from mabe_core.runs.comparison import side_of_run
+    from mabe_core.runs.study import Study, find
 
     if Path(word).suffix in (".yaml", ".yml") or Path(word).exists():
-        document = read_document(word)
-        registry = load(document)
-        side = side_of(word, resolve(document, registry), registry)
-        if document.has_study:
-            from mabe_core.studies.expansion import study_file, study_id
+        return _written(word, read_document(word), load)
+    found = find(runs_dir, word)
+    if isinstance(found, Study):
+        from mabe_core.studies.keeping import document_of
 
-            study = study_file(document, registry)
-            side = attrs.evolve(side, id=study_id(study, study.members()))
-        return side, registry
-    run = find_run(runs_dir, word)
-    document = read_document(run.experiment)
-    return side_of_run(run, document), load(document)
+        return _written(found.id, document_of(found, runs_dir / found.id), load)
+    document = read_document(found.experiment)
+    return side_of_run(found, document), load(document)
+
+
+def _written(name: str, document: Document, load: Callable[[Document], Registry]) -> tuple[Side, Registry]:
+    """Return what a document, a study's too, says now."""
+    from mabe_core.experiment import resolve
+    from mabe_core.runs.comparison import side_of
+
+    registry = load(document)
+    side = side_of(name, resolve(document, registry), registry)
+    if document.has_study:
+        from mabe_core.studies.expansion import study_file, study_id
+
+        study = study_file(document, registry)
+        side = attrs.evolve(side, id=study_id(study, study.members()))
+    return side, registry
 
 
 def _as_json(compared: Comparison) -> dict[str, Any]:

@@ -59,7 +59,9 @@ def command(
     """Print the scores of MODEL on recordings that it was not trained on: over all frames, and by recording.
 
     MODEL is the id of a run or a study, or its beginning, a name of `mabe models`, or a folder. Of a study,
-    each member is scored on what was held out for it; folds are pooled, seeds give mean and spread.
+    each member is scored on what was held out for it; folds are pooled, seeds give mean and spread. The
+    mean of the models, as `mabe predict` uses a study, is scored too: each recording by those that were not
+    trained on it.
     """
     if part is not None and data_file is not None:
         raise click.UsageError("--part names a part of the model's own data; --data brings other data")
@@ -83,12 +85,15 @@ def command(
         return
     members = _members(study, runs_dir, models_dir)
     found: list[MemberScores] = []
-    from mabe_core.inference.study_scores import MemberScores, by_setting
+    from mabe_core.inference.ensemble import ensemble_scores
+    from mabe_core.inference.study_scores import MemberScores, setting_scores
 
     for settings, source in members:
         found.append(MemberScores(settings, source, scores_of(source)))
     missing = len(study.members) - len(found)
-    evaluation.say_study(study, by_setting(study, found), found, missing, as_json=as_json, as_csv=as_csv)
+    together = ensemble_scores(found) if other is None else None
+    rows = setting_scores(found)
+    evaluation.say_study(study, rows, found, together, missing, as_json=as_json, as_csv=as_csv)
 
 
 def _members(study: Study, runs_dir: Path, models_dir: Path) -> list[tuple[dict[str, object], ModelSource]]:

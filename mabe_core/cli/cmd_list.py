@@ -10,10 +10,10 @@ import attrs
 import click
 
 from mabe_core.cli import completing, options
+from mabe_core.configs.annotations import with_article
 from mabe_core.errors import UserError, did_you_mean
-from mabe_core.registry import KINDS, Origin, Provided, Registry, collision_message, kind_named, order
-
-NARROW = 120  # columns of a terminal in which a table of seven columns cannot be read
+from mabe_core.local_files import read_local_files
+from mabe_core.registry import KINDS, Origin, Provided, Registry, collision_message, order
 
 
 @attrs.frozen
@@ -72,8 +72,8 @@ class Listed:
 @options.as_json
 def command(kind: str | None, plugins: tuple[str, ...], tree: bool, as_json: bool) -> None:
     """List the components that experiments can name, of one KIND or all."""
-    wanted = list(KINDS) if kind is None else [kind_named(kind).name]
     registry = options.registry([options.existing_file(word) for word in plugins if word.endswith(".py")])
+    wanted = list(KINDS) if kind is None else [options.kind(kind, registry).name]
     origins = _origins(plugins, registry)
     listed = [
         each
@@ -85,10 +85,26 @@ def command(kind: str | None, plugins: tuple[str, ...], tree: bool, as_json: boo
             options.warn(collision_message(offers))
     if as_json:
         options.say_json([each.as_json() for each in listed])
+    elif not listed:
+        click.echo(_nothing(wanted, origins, registry))
     elif tree:
         _print_tree(listed)
     else:
         _print_list(listed)
+
+
+def _nothing(wanted: Sequence[str], origins: Sequence[Origin], registry: Registry) -> str:
+    """Say why nothing is listed."""
+    what = KINDS[wanted[0]].label if len(wanted) == 1 else "component"
+    if not origins:
+        return f"no plugin offers {with_article(what)}; `mabe plugin new NAME --kind {wanted[0]}` writes one"
+    lines = []
+    for origin in origins:
+        (plugin,) = [each for each in registry.plugins if each.origin == origin]
+        broken = any(each.origin == origin for each in registry.broken)
+        why = "; it is broken" if broken else "; it watches runs" if plugin.events else ""
+        lines.append(f"{origin} offers no {what}{why}")
+    return "\n".join(lines)
 
 
 def listing(registry: Registry) -> list[Listed]:
@@ -111,7 +127,7 @@ def _origins(plugins: Sequence[str], registry: Registry) -> list[Origin]:
         meant = [
             each.origin
             for each in registry.plugins
-            if word in (each.origin.plugin, each.origin.distribution) or each.origin.file == Path(word)
+            if word in (each.origin.plugin, each.origin.distribution) or _is_file(each.origin, word)
         ]
         if not meant:
             names = [each.origin.plugin for each in registry.plugins]
@@ -121,26 +137,26 @@ def _origins(plugins: Sequence[str], registry: Registry) -> list[Origin]:
     return found
 
 
+def _is_file(origin: Origin, word: str) -> bool:
+    """Tell whether a word names a local plugin's file, or another file of the same content."""
+    if origin.file is None or not word.endswith(".py"):
+        return False
+    return any(each.sha256 == origin.sha256 for each in read_local_files([Path(word)]))
+
+
 def _print_list(listed: Sequence[Listed]) -> None:
     """Print a line for each where there is room, else its summary on a second one."""
-    from rich.padding import Padding
-    from rich.text import Text
-
     from mabe_core.reports.console import console
 
     screen = console()
-    if screen.width >= NARROW:
+    if screen.width >= options.NARROW:
         options.table([_row(each) for each in listed], whole=("kind", "name"))
         return
     for each in listed:
         row = _row(each)
-        screen.print(f"{row['kind']} {row['name']}", style="bold", end="")
-        screen.print(
-            f"  version {row['version']}, plugin {row['plugin']}, {row['from']}", style="dim", soft_wrap=True
-        )
-        for said, style in ((row["summary"], ""), (row["note"], "yellow")):
-            if said:
-                screen.print(Padding(Text(said, style=style), (0, 0, 0, 4)))
+        aside = f"version {row['version']}, plugin {row['plugin']}, {row['from']}"
+        lines = ((row["summary"], ""), (row["note"], "yellow"))
+        options.block(screen, f"{row['kind']} {row['name']}", aside, lines)
 
 
 def _row(each: Listed) -> dict[str, str]:

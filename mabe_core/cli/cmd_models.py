@@ -18,7 +18,7 @@ from mabe_core.cli.models import (
     with_progress,
 )
 from mabe_core.cli.trusting import settle, trust_option
-from mabe_core.errors import RunError
+from mabe_core.errors import RunError, UserError
 
 in_cloud = click.option("--cloud", "in_cloud", is_flag=True, help="the registry on the volume")
 reference = click.argument("reference", metavar="MODEL", shell_complete=completing.models)
@@ -46,7 +46,15 @@ def command(
         show_models(there.read_all(), str(there), as_json=as_json)
     else:
         here = models_here(models_dir)
-        show_models({name: here.read(name) for name in here.names()}, str(here), as_json=as_json)
+        found, damaged = {}, False
+        for name in here.names():
+            try:
+                found[name] = here.read(name)
+            except UserError as error:  # the others are as good as ever
+                options.warn(str(error))
+                damaged = True
+        show_models(found, str(here), as_json=as_json)
+        ctx.exit(int(damaged))
 
 
 @command.command("add", short_help="keep a run's checkpoint under a name")
@@ -76,21 +84,25 @@ def add(
 ) -> None:
     """Copy a checkpoint of the run ID into the registry, under the next version of NAME.
 
-    The copy needs nothing of the run: its experiment, plugin files, weights and scores are in it, each pinned
-    by its SHA-256.
+    ID may also be NAME@ALIAS, NAME@VERSION or an exported folder. The copy needs nothing of the run: its
+    experiment, plugin files, weights and scores are in it, each pinned by its SHA-256.
     """
-    from mabe_core.models.adding import add_run
+    from mabe_core.models.adding import add
+    from mabe_core.models.entry import FILE
+    from mabe_core.models.exporting import contents_of
+    from mabe_core.models.finding import find_model
+    from mabe_core.models.gathering import gather
     from mabe_core.models.history import check_name
-    from mabe_core.runs.directory import find_run
 
     check_name(name)
-    run = find_run(runs_dir, run_id)
-    added = add_run(
-        models_here(models_dir), run, name, checkpoint=checkpoint, aliases=aliases, description=description
-    )
+    source = find_model(run_id, runs_dir, models_dir, checkpoint=checkpoint)
+    kept = (source.folder / FILE).exists()
+    contents = contents_of(source) if kept else gather(source.run, checkpoint)
+    here = models_here(models_dir)
+    added = add(here, contents, name, aliases=aliases, description=description, wanted=None)
     number = added.version.number
     verb = "is" if added.new else "was there already as"
-    click.echo(f"{run.id}, {added.version.checkpoint} {verb} {name}@{number}")
+    click.echo(f"{source.run_id}, {added.version.checkpoint} {verb} {name}@{number}")
     for alias in aliases:
         click.echo(f"{name}@{alias} is {name}@{number}")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,39 +31,37 @@ def command() -> None:
 @click.argument("name")
 @click.option(
     "--kind",
-    default="model",
-    show_default=True,
     metavar="KIND",
-    help="what it is to offer: " + ", ".join(KINDS),
+    help="what it is to offer, by default a model: " + ", ".join(KINDS),
 )
+@click.option("--watcher", is_flag=True, help="write a plugin that watches runs and offers no component")
 @click.option("--package", is_flag=True, help="write an installable package, not one file")
-def new(name: str, kind: str, package: bool) -> None:
+def new(name: str, kind: str | None, watcher: bool, package: bool) -> None:
     """Write a plugin that offers a component NAME, and an experiment that uses it, into this folder.
 
     Both run as they are; nothing that exists is written over.
     """
-    from mabe_core.cli.cmd_schema import write_schema
+    from mabe_core.cli.cmd_schema import renew_schema
     from mabe_core.scaffold import new_plugin, write_all
+    from mabe_core.scaffold.experiments import WATCHER
+    from mabe_core.scaffold.names import NewName, check_name
 
-    plugin = new_plugin(name, kind_named(kind).name, package=package)
-    registry = options.registry()
-    if name in registry.names(kind):
-        taken = registry.find(kind, name).origin
-        raise UserError(
-            f"{kind_named(kind).label} {name!r} is there already, from {taken}: name it otherwise"
-        )
+    if watcher and kind is not None:
+        raise click.UsageError("a watcher offers no component: --watcher goes without --kind")
+    asked = NewName(name, WATCHER if watcher else kind_named(kind or "model").name)
+    check_name(asked, options.registry(), package=package)
+    plugin = new_plugin(asked, package=package)
     written = write_all(Path(), plugin.files)
-    experiments = [file for file in written if file.suffix == ".yaml"]
-    sources = [file for file in written if file.suffix == ".py" and "tests" not in file.parts]
-    for experiment in experiments:
-        written += write_schema(experiment.parent, sources)
     for file in written:
         click.echo(f"wrote {file}")
+    for experiment in (file for file in written if file.suffix == ".yaml"):
+        done, schema = renew_schema(experiment.parent, [Path(plugin.source)])
+        click.echo(f"{done} {schema}")
     click.echo("\nnext:\n" + "\n".join(f"  {line}" for line in plugin.commands))
 
 
 @command.command("check")
-@click.argument("target", metavar="FILE_OR_MODULE")
+@click.argument("target", metavar="FILE_OR_NAME")
 @click.option(
     "--experiment",
     type=click.Path(path_type=Path),
@@ -85,22 +85,24 @@ def check(
     accept: bool,
     as_json: bool,
 ) -> None:
-    """Check a plugin, a file or a module, against everything that its kinds promise.
+    """Check a plugin, by its file, its name or its module, against everything that its kinds promise.
 
-    What its components give is stored beside it (NAME.check.json), and compared at the next check: where the
-    same config gives other results and `version` is the same, it is told. Exit status 2 where a check fails.
+    What its components give is stored beside it, or beside its pyproject.toml (NAME.check.json, to be kept
+    under version control), and compared at the next check: where the same config gives other results and
+    `version` is the same, it is told. Exit status 2 where a check fails.
     """
     from mabe_core.testing import StoredValues, check_plugin, values_file
 
     file = values_file(target)
     stored = StoredValues.read(file, accept=accept) if file is not None else None
-    findings = check_plugin(
-        target,
-        settings=_settings(experiment, target) if experiment is not None else None,
-        samples=samples,
-        access=options.data_access(data_dir),
-        stored=stored,
-    )
+    with contextlib.redirect_stdout(sys.stderr):  # whatever a plugin prints is no part of what is told
+        findings = check_plugin(
+            target,
+            settings=_settings(experiment, target) if experiment is not None else None,
+            samples=samples,
+            access=options.data_access(data_dir),
+            stored=stored,
+        )
     if stored is not None and file is not None:
         stored.write(file)
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +24,35 @@ def command(plugin_files: tuple[Path, ...], as_json: bool) -> None:
     if as_json:
         options.say_json(rows)
         return
-    options.table(
-        [
-            {
-                "plugin": row["plugin"],
-                "from": plugin.origin.source,
-                "hooks": ", ".join(row["hooks"]),
-                "components": str(len(row["components"])),
-                "load": f"{row['milliseconds']:.1f} ms",
-                "state": row["state"],
-            }
-            for row, plugin in zip(rows, plugins, strict=True)
-        ],
-        whole=("plugin",),
-    )
+    _print(plugins, rows)
     for broken in registry.broken:
         click.echo(f"\n{click.style('broken:', fg='red', bold=True)} {broken.with_remedy}")
     for offers in registry.collisions():
         click.echo(f"\n{click.style('colliding:', fg='red', bold=True)} {collision_message(offers)}")
+
+
+def _print(plugins: Sequence[Loaded], rows: Sequence[dict[str, Any]]) -> None:
+    """Print a line for each where there is room, else its hooks below it."""
+    from mabe_core.reports.console import console
+
+    told = [
+        {
+            "plugin": row["plugin"],
+            "from": plugin.origin.source,
+            "hooks": ", ".join(row["hooks"]),
+            "components": str(len(row["components"])),
+            "load": f"{row['milliseconds']:.1f} ms",
+            "state": row["state"],
+        }
+        for row, plugin in zip(rows, plugins, strict=True)
+    ]
+    screen = console()
+    if screen.width >= options.NARROW:
+        options.table(told, whole=("plugin", "load", "state"))
+        return
+    for each in told:
+        aside = f"{each['from']}, {each['load']}, {each['state']}"
+        options.block(screen, each["plugin"], aside, [(each["hooks"], "")])
 
 
 def _order(plugin: Loaded) -> Any:

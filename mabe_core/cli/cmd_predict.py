@@ -9,7 +9,7 @@ import click
 
 from mabe_core.cli import completing, options
 from mabe_core.cli.trusting import trust_option
-from mabe_core.inference.formats import FORMATS, check_format
+from mabe_core.inference.formats import FORMATS, check_format, check_suffix
 
 
 @click.command("predict")
@@ -28,8 +28,8 @@ from mabe_core.inference.formats import FORMATS, check_format
     metavar="FORMAT",
     default="csv",
     show_default=True,
-    shell_complete=completing.among(FORMATS),
-    help="csv: a row a bout; boris: events as BORIS exports them",
+    shell_complete=completing.among({name: form.help for name, form in FORMATS.items()}),
+    help="; ".join(f"{name}: {form.help}" for name, form in FORMATS.items()),
 )
 @click.option("--frames", is_flag=True, help="csv: a row a frame, with every class's probability")
 @click.option(
@@ -84,6 +84,10 @@ def command(
     if bool(poses) == (data_file is not None):
         raise click.UsageError("name POSE files, or an experiment file with --data")
     check_format(form, frames=frames)
+    if output.suffix and not output.is_dir():
+        check_suffix(output, form)
+    if data_file is not None and (fps or individuals or pose_reader):
+        raise click.UsageError("--fps, --individuals and --pose-reader go with POSE files, not with --data")
     from mabe_core.cli.predicting import Output, Predicting
     from mabe_core.inference.fitting import Asked
     from mabe_core.inference.loading import open_model

@@ -50,11 +50,10 @@ def command(run: str, output: Path | None, opens: bool, runs_dir: Path, as_json:
         return
     file = output or Path(f"{content.id}.html")
     _write(file, made)
-    told = [*(f"{member.id}: {each}" for member in content.members for each in member.told), *content.told]
-    for each in told[:TOLD]:
-        options.warn(each)
-    if len(told) > TOLD:
-        options.warn(f"and {len(told) - TOLD} more, which the page tells")
+    for each in content.notes[:TOLD]:
+        options.warn(each if content.study else f"{content.id}: {each}")
+    if len(content.notes) > TOLD:
+        options.warn(f"and {len(content.notes) - TOLD} more, which the page tells")
     click.echo(f"{file} ({file.stat().st_size / 1e6:.1f} MB)")
     if opens:
         _open(file)

@@ -13,9 +13,7 @@ import click
 from mabe_core.cli import completing, options
 from mabe_core.cli.trusting import trust_option
 from mabe_core.errors import Problem, UserError
-from mabe_core.exchange import DataAccess
-from mabe_core.experiment import Document, Experiment, read_document, resolve, to_text
-from mabe_core.registry import Registry
+from mabe_core.experiment import Document, read_document, resolve, to_text
 from mabe_core.runs.study import Study, find
 from mabe_core.trust import trust_used
 
@@ -134,70 +132,11 @@ def command(
             from mabe_core.cli.cloud_run import run_in_cloud
 
             sys.exit(run_in_cloud(asked, registry, fresh=fresh, detach=detach))
-        _train(asked, registry, runs_dir, options.data_access(data_dir), run_id=run_id, fresh=fresh)
+        from mabe_core.cli.run_here import train_here
+
+        train_here(asked, registry, runs_dir, options.data_access(data_dir), run_id=run_id, fresh=fresh)
     except UserError as error:
         raise UserError(_located(problem, document) for problem in error.problems) from error
-
-
-def _train(
-    experiment: Experiment,
-    registry: Registry,
-    runs_dir: Path,
-    access: DataAccess,
-    *,
-    run_id: str | None,
-    fresh: bool,
-) -> None:
-    from mabe_core.reports.console import console
-    from mabe_core.reports.results import results
-    from mabe_core.runs.identity import experiment_id
-    from mabe_core.runs.opening import open_run
-    from mabe_core.runs.watchers import check_installed
-
-    found = experiment_id(experiment, registry)
-    if run_id is not None and found != run_id:
-        raise UserError(
-            f"{run_id}/experiment.yaml now stands for {found}: it or a file in {run_id}/plugins was edited, "
-            "or a component has another version now. Put back what it was, or run the file as a new one"
-        )
-    opened = open_run(experiment, registry, runs_dir, access, fresh=fresh)
-    screen = console()
-    for note in opened.notes:
-        screen.print(f"note: {note}", style="yellow")
-    record = opened.record
-    if opened.state == "finished":
-        screen.print(f"{opened.run.id} is finished ({record.epochs} epochs); `--fresh` trains it again")
-    else:
-        going = "going on" if opened.state == "resumed" else "new"
-        screen.print(f"{opened.run.id} ({going}), in {opened.run.path}")
-        if opened.state == "new" and opened.plugin_files:
-            _tell_edits(experiment, registry, runs_dir)
-        check_installed(experiment, opened.watchers)
-        from mabe_core.reports.log import RunLog
-        from mabe_core.reports.progress import ProgressDisplay
-        from mabe_core.training.events import together
-        from mabe_core.training.run import train
-        from mabe_core.training.watching import watched
-
-        with ProgressDisplay(screen) as display:
-            record = train(opened, watched(opened, together(display, RunLog(opened))))
-    screen.print()
-    screen.print(results(opened.run, record))
-    screen.print(f"\nexperiment id  {opened.run.id}\ncheckpoints    {opened.run.checkpoints}")
-
-
-def _tell_edits(experiment: Experiment, registry: Registry, runs_dir: Path) -> None:
-    """Tell which earlier run a new one differs from by an edited plugin file, and how."""
-    from mabe_core.reports.comparison import print_edits
-    from mabe_core.reports.console import console
-    from mabe_core.runs.comparison import nearest_edited_run, side_of
-    from mabe_core.runs.identity import experiment_id
-
-    nearest = nearest_edited_run(
-        runs_dir, side_of(experiment_id(experiment, registry), experiment, registry), registry
-    )
-    if nearest is not None:
-        print_edits(console(), nearest)
 
 
 def _located(problem: Problem, document: Document) -> Problem:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import click
 
 from mabe_core.cli import completing, options
 from mabe_core.cli.cloud import age, connect
+from mabe_core.cli.runs_studies import list_studies, tell_studies
 
 if TYPE_CHECKING:
     from mabe_core.runs.listing import Row
@@ -71,7 +71,7 @@ def command(
     if studies:
         if where or sort or limit or columns or in_cloud:
             raise click.UsageError("--studies goes with --runs-dir, --json and --csv only")
-        _list_studies(runs_dir, as_json=as_json, as_csv=as_csv)
+        list_studies(runs_dir, as_json=as_json, as_csv=as_csv)
         return
     from mabe_core.runs.listing import needs_more, nothing_fits, select
     from mabe_core.runs.query import parse
@@ -100,7 +100,7 @@ def command(
     else:
         _print(titles, shown, len(selected), len(rows))
         if not in_cloud and query is None:
-            _tell_studies(runs_dir)
+            tell_studies(runs_dir)
 
 
 def _print(titles: Sequence[str], rows: Sequence[Row], selected: int, total: int) -> None:
@@ -174,31 +174,3 @@ def _exact(row: Row, key: str) -> Any:
 def _as_json(row: Row) -> dict[str, Any]:
     settings = {key: row.cell(key) for key in ("dataset", "model")}
     return {**row.told, **settings, "scores": dict(row.scores), "scored": row.scored}
-
-
-def _list_studies(runs_dir: Path, *, as_json: bool, as_csv: bool) -> None:
-    from mabe_core.reports.console import console
-    from mabe_core.reports.rows import print_rows
-    from mabe_core.runs.studies import summaries
-
-    found = summaries(runs_dir)
-    rows = [attrs.asdict(each) for each in found]
-    if as_json:
-        options.say_json(rows)
-    elif as_csv:
-        titles = ("id", "members", "finished", "running", "failed", "axes")
-        options.say_csv(titles, [[row[key] for key in titles] for row in rows])
-    elif not rows:
-        click.echo(f"no studies in {runs_dir}; an experiment file with `study:` makes one")
-    else:
-        titles = ("id", "members", "finished", "running", "failed", "differ by")
-        cells = [[row["id"], *(str(row[key]) for key in titles[1:5]), ", ".join(row["axes"])] for row in rows]
-        print_rows(console(), titles, cells, right=titles[1:5])
-
-
-def _tell_studies(runs_dir: Path) -> None:
-    from mabe_core.runs.studies import study_ids
-
-    count = len(study_ids(runs_dir))
-    if count:
-        click.echo(f"and {count} stud{'y' if count == 1 else 'ies'}: mabe runs --studies")

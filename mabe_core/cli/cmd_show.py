@@ -12,7 +12,7 @@ import click
 from mabe_core.cli import completing, options
 from mabe_core.configs.fields import Field, describe
 from mabe_core.errors import UserError
-from mabe_core.registry import KINDS, Kind, Provided, Registry, kind_named
+from mabe_core.registry import KINDS, Kind, Provided, Registry
 
 
 @click.command("show")
@@ -27,7 +27,7 @@ def command(kind: str, name: str | None, plugin_files: tuple[Path, ...], as_json
     registry = options.registry(plugin_files)
     if name is None:
         raise UserError(_which(kind, registry))
-    known = kind_named(kind)
+    known = options.kind(kind, registry)
     offer = registry.find(kind, name)
     pasted = example(offer.spec, registry)
     if as_json:
@@ -40,10 +40,7 @@ def _which(word: str, registry: Registry) -> str:
     """Say what to type where one word was given: a kind without a name, or a name without its kind."""
     if word in KINDS:
         return f"which {KINDS[word].label}? There are: {', '.join(registry.names(word))}."
-    kinds = [kind for kind in KINDS if word in registry.names(kind)]
-    if kinds:
-        return f"name the kind first: {' or '.join(f'`mabe show {kind} {word}`' for kind in kinds)}."
-    kind_named(word)
+    options.kind(word, registry)
     raise AssertionError("a word that is no kind was refused")
 
 

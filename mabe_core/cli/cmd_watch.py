@@ -82,7 +82,8 @@ def show(name: str, look: Callable[[], Picture], every: float, *, once: bool, ag
                 time.sleep(every)
                 picture = look()
     except KeyboardInterrupt:
-        tell_left(name, again or name)
+        if not picture.over:
+            tell_left(name, again or name)
         return 130
 
 
@@ -106,11 +107,9 @@ def picture_of(study: Study, members: Sequence[Standing]) -> Picture:
     """Return what is seen of a study: a line a member."""
     from mabe_core.reports.standing import of_members, plain_line
     from mabe_core.reports.watching import Picture
+    from mabe_core.runs.settings import settings_text
 
-    settings = {
-        member.id: ", ".join(f"{key}={value}" for key, value in member.settings.items())
-        for member in study.members
-    }
+    settings = {member.id: settings_text(member.settings) for member in study.members}
     lines = tuple(((one.id, one.state, one.epoch), plain_line(one)) for one in members)
     finished = all(one.state == "finished" for one in members)
     over = not any(one.state in ("running", "starting") for one in members)

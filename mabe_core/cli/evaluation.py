@@ -12,6 +12,7 @@ from rich.table import Table
 
 from mabe_core.cli import options
 from mabe_core.reports.console import console
+from mabe_core.runs.settings import settings_text, value_text
 
 if TYPE_CHECKING:
     from mabe_core.inference.evaluating import Evaluated
@@ -36,6 +37,7 @@ def say_study(
     study: Study,
     settings: Sequence[SettingScores],
     members: Sequence[MemberScores],
+    together: Evaluated | None,
     missing: int,
     *,
     as_json: bool,
@@ -52,21 +54,26 @@ def say_study(
                     {"id": each.source.run_id, "settings": dict(each.settings), **_as_dict(each.evaluated)}
                     for each in members
                 ],
+                "ensemble": None if together is None else _as_dict(together),
             }
         )
         return
     if as_csv:
         rows = [
             {
-                **setting.settings,
+                **{key: _cell(value) for key, value in setting.settings.items()},
                 "members": setting.members,
                 "folds": setting.folds,
                 "metric": name,
-                **attrs.asdict(spread),
+                "mean": spread.mean,
+                "sd": spread.deviation,
+                "n": spread.n,
             }
             for setting in settings
             for name, spread in setting.spread.items()
         ]
+        for name, value in together.scores.items() if together else ():
+            rows.append({"members": len(members), "metric": name, "ensemble": value})
         _csv(rows)
         return
     screen = console()
@@ -75,18 +82,28 @@ def say_study(
         f"{study.id}: {len(members)} of {len(study.members)} members, on {' and '.join(sorted(parts))}"
     )
     for setting in settings:
-        told = ", ".join(f"{key} = {_short(value)}" for key, value in setting.settings.items())
         screen.print()
         table = Table(box=None, header_style="bold", pad_edge=False)
-        n = next(iter(setting.spread.values())).n if setting.values else 0
-        table.add_column(told or "all members")
+        n = max((each.n for each in setting.spread.values()), default=0)
+        table.add_column(settings_text(setting.settings) or "all members", overflow="fold")
         table.add_column("mean", justify="right")
         table.add_column("sd", justify="right")
         for name, spread in setting.spread.items():
-            table.add_row(name, f"{spread.mean:.4f}", "" if spread.sd is None else f"{spread.sd:.4f}")
+            table.add_row(
+                name, f"{spread.mean:.4f}", "" if spread.deviation is None else f"{spread.deviation:.4f}"
+            )
         screen.print(table)
         folds = f", each over the frames of {setting.folds} folds together" if setting.folds > 1 else ""
         screen.print(f"over {n} seed{'s' * (n != 1)}{folds}", style="dim")
+    if together is not None:
+        screen.print()
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        table.add_column("all members together")
+        table.add_column("ensemble", justify="right")
+        for name, value in together.scores.items():
+            table.add_row(name, f"{value:.4f}")
+        screen.print(table)
+        screen.print(f"{together.told}, each by those that were not trained on it", style="dim")
     if missing:
         screen.print(
             f"{missing} of the {len(study.members)} members not trained yet, and not in this", style="yellow"
@@ -137,7 +154,9 @@ def _where(stretch: Stretch, all_stretches: Sequence[Stretch]) -> str:
 
 
 def _labelled(stretch: Stretch) -> int:
-    return sum(map(sum, stretch.confusion or []))
+    if stretch.confusion is None:  # a frame may be labelled for some classes only
+        return stretch.stop - stretch.start
+    return sum(map(sum, stretch.confusion))
 
 
 def _as_dict(evaluated: Evaluated) -> dict[str, Any]:
@@ -172,9 +191,10 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> None:
     table.writerows(rows)
 
 
+def _cell(value: Any) -> Any:
+    """Return what of a setting fits a cell of CSV: numbers exact, a component in words."""
+    return value_text(value) if isinstance(value, Mapping | list) else value
+
+
 def _spreads(setting: SettingScores) -> dict[str, dict[str, Any]]:
-    return {name: attrs.asdict(spread) for name, spread in setting.spread.items()}
-
-
-def _short(value: Any) -> str:
-    return str(value["name"]) if isinstance(value, Mapping) and "name" in value else str(value)
+    return {name: spread.as_dict() for name, spread in setting.spread.items()}

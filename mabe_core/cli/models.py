@@ -43,6 +43,11 @@ def tell_event(reference: str, event: Event) -> None:
     click.echo(seen(event_words(reference.partition("@")[0], event)))
 
 
+def plain(text: str) -> str:
+    """Return a text without what a terminal would obey."""
+    return "".join(letter for letter in text if letter.isprintable() or letter == "\n")
+
+
 def event_words(name: str, event: Event) -> str:
     """Return an event in words."""
     model = f"{name}@{event.version}"
@@ -54,7 +59,7 @@ def event_words(name: str, event: Event) -> str:
     if event.what == "added":
         version = event.after.version(event.version)
         return f"{model} added" + (f": {version.run}, {version.checkpoint}" if version else "")
-    return f"{model} {event.what}" + (f": {event.text}" if event.text else "")
+    return f"{model} {event.what}" + (f": {plain(event.text)}" if event.text else "")
 
 
 def show_models(found: dict[str, Names], place: str, *, as_json: bool) -> None:
@@ -72,10 +77,10 @@ def show_models(found: dict[str, Names], place: str, *, as_json: bool) -> None:
             {
                 "model": f"{row['name']}@{row['number']}",
                 "aliases": ", ".join(row["aliases"]),
-                "score": row["scored"],
+                "score": plain(row["scored"]),
                 "run": row["run"],
                 "age": age(row["added"]),
-                "description": row["description"],
+                "description": plain(row["description"]),
             }
             for row in rows
         ],

@@ -14,14 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mabe_core.configs.annotations import with_article
 from mabe_core.discovery import load_plugins
+from mabe_core.errors import UserError
 from mabe_core.exchange import DataAccess
 from mabe_core.experiment.cloud import VOLUME_NAME, Cloud
-from mabe_core.registry import KINDS, Registry
+from mabe_core.registry import KINDS, Kind, Registry, kind_named
 from mabe_core.reports.visible import seen
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from mabe_core.experiment import Document, Experiment
+
+NARROW = 120  # columns of a terminal in which a table of many columns cannot be read
 
 _STEERING = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
@@ -147,6 +153,16 @@ def _told(loaded: Registry) -> Registry:
     return loaded
 
 
+def kind(word: str, loaded: Registry) -> Kind:
+    """Return a kind by its name; raise UserError that says what else the word is, or the nearest kind."""
+    kinds = [each for each in KINDS if word in loaded.names(each)]
+    if word not in KINDS and kinds:
+        what = with_article(KINDS[kinds[0]].label)
+        shown = " or ".join(f"`mabe show {each} {word}`" for each in kinds)
+        raise UserError(f"{word!r} is the name of {what}, and no kind; name the kind first: {shown}.")
+    return kind_named(word)
+
+
 def warn(message: str) -> None:
     """Write a warning to standard error."""
     click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {seen(message, lines=True)}", err=True)
@@ -186,6 +202,17 @@ def table(rows: Sequence[Mapping[str, str]], *, whole: Collection[str] = ()) -> 
         made.add_row(*(row[title] for title in titles))
     if rows:
         console().print(made)
+
+
+def block(screen: Console, head: str, aside: str, lines: Iterable[tuple[str, str]]) -> None:
+    """Print what a row of a table holds where a terminal is too narrow for one: a head, texts with styles."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    screen.print(Text.assemble((head, "bold"), (f"  {aside}", "dim"), overflow="fold"))
+    for said, style in lines:
+        if said:
+            screen.print(Padding(Text(said, style=style), (0, 0, 0, 4)))
 
 
 def json_text(value: Any) -> str:

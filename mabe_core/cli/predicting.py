@@ -20,7 +20,7 @@ from mabe_core.inference.formats import file_name
 from mabe_core.inference.model import Model, Told
 from mabe_core.inference.poses import named_reader, pose_files, read_pose, trained_reader
 from mabe_core.inference.prediction import Prediction
-from mabe_core.inference.writers import table_file
+from mabe_core.inference.writers import check_writable, prediction_file
 from mabe_core.reports.console import console
 from mabe_core.training.reading import read_dataset
 
@@ -70,7 +70,7 @@ class Predicting:
         """Label files, and those in folders."""
         member = self.model.members[0]
         reader = named_reader(reader_name, registry) if reader_name and registry else None
-        found = pose_files(words, reader or trained_reader(member))
+        found = pose_files(words, reader or trained_reader(member), besides=self.output.path)
 
         def job(file: Path, name: str) -> Job:
             def predict(told: Told) -> Prediction:
@@ -96,8 +96,10 @@ class Predicting:
 
         def job(number: int) -> Job:
             def predict(told: Told) -> Prediction:
-                recording = fit_labelled(dataset.recordings[number], member, self.asked.names)
-                return self.model.predict_recording(recording, told=told)
+                recording = fit_labelled(
+                    dataset.recordings[number], member, self.asked.names, resample=self.asked.resample
+                )
+                return self.model.predict_recording(recording, resample=self.asked.resample, told=told)
 
             return predict
 
@@ -141,8 +143,8 @@ class Predicting:
             options.warn(f"{self.failed} of {len(jobs)} recordings could not be labelled: see above")
 
     def _table(self, file: Path) -> AbstractContextManager[Callable[[Prediction], None]]:
-        output = self.output
-        return table_file(file, self.model.classes, output.form, frames=output.frames, force=output.force)
+        to = self.output
+        return prediction_file(file, self.model.classes, to.form, frames=to.frames, force=to.force)
 
     def _check_free(self, names: Sequence[str]) -> None:
         """Raise UserError before anything is done where a file is in the way."""
@@ -154,6 +156,8 @@ class Predicting:
             raise UserError(
                 f"{', '.join(there[:3])}{more} {verb}; `--force` overwrites, `-o` names another place"
             )
+        for one in {file.parent: file for file in files}.values():
+            check_writable(one)
 
     def _tell(self, prediction: Prediction) -> None:
         screen = console()
@@ -163,7 +167,8 @@ class Predicting:
                 screen.print(f"note: {note}", style="yellow")
         bouts = Counter(bout.behaviour for bout in prediction.bouts)
         told = ", ".join(f"{count} {name}" for name, count in bouts.most_common()) or "no bouts"
-        screen.print(f"{prediction.recording}: {prediction.frames:,} frames, bouts: {told}")
+        many = "s" * (prediction.frames != 1)
+        screen.print(f"{prediction.recording}: {prediction.frames:,} frame{many}, bouts: {told}")
 
 
 def _teller(bar: Progress, task: TaskID) -> Told:
@@ -175,7 +180,8 @@ def recording_names(files: Sequence[Path]) -> dict[str, Path]:
     stems = Counter(file.stem for file in files)
     named: dict[str, Path] = {}
     for file in files:
-        name = file.stem if stems[file.stem] == 1 else f"{file.parent.name}-{file.stem}"
+        folder = file.absolute().parent.name
+        name = file.stem if stems[file.stem] == 1 else f"{folder}-{file.stem}"
         number = 1
         while name in named:
             number += 1

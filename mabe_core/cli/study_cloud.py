@@ -24,9 +24,10 @@ from mabe_core.cloud.service import CloudError, ConnectionLostError, Files
 from mabe_core.errors import UserError
 from mabe_core.experiment.cloud import in_words
 from mabe_core.reports.console import console
+from mabe_core.runs.settings import settings_text
 from mabe_core.runs.study import Study, Trial
 from mabe_core.studies.display import StudyDisplay
-from mabe_core.studies.expansion import MemberExperiment, settings_text
+from mabe_core.studies.expansion import MemberExperiment
 from mabe_core.studies.here import AllAtOnce, Source
 from mabe_core.studies.in_cloud import CloudPlace, run_in_cloud
 from mabe_core.studies.keeping import KeptStudy

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from mabe_core.cli import say_error
 from mabe_core.cloud.outcome import Outcome
+from mabe_core.comparing.table import listed
 from mabe_core.errors import RunError
 from mabe_core.experiment.text import inline_text
 from mabe_core.reports.console import console
@@ -59,15 +60,16 @@ def tell_best(kept: KeptStudy, space: Space, trials: Sequence[Trial]) -> None:
 
 
 def tell_end(kept: KeptStudy, outcomes: Mapping[str, Outcome]) -> int:
-    """Tell which members failed, and the study's id; return the exit status."""
-    problems = {each: outcome.problems for each, outcome in outcomes.items() if outcome.state != "finished"}
-    for member_id, lines in problems.items():
-        how = (
-            "failed"
-            if outcomes[member_id].state == "failed"
-            else f"is not finished: {outcomes[member_id].state}"
-        )
+    """Tell which members failed, alike ones together, and the study's id; return the exit status."""
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for member_id, outcome in outcomes.items():
+        if outcome.state != "finished":
+            alike.setdefault((outcome.state, tuple(outcome.problems)), []).append(member_id)
+    for (state, lines), ids in alike.items():
+        several = f"{len(ids)} members ({listed(ids)})" if len(ids) > 1 else ids[0]
+        verb = "are" if len(ids) > 1 else "is"
+        how = "failed" if state == "failed" else f"{verb} not finished: {state}"
         first, *more = lines or ("",)
-        say_error(RunError("\n".join([f"{member_id} {how}{': ' if first else ''}{first}", *more])))
+        say_error(RunError("\n".join([f"{several} {how}{': ' if first else ''}{first}", *more])))
     console().print(f"\nstudy id  {kept.id}")
-    return 1 if problems else 0
+    return 1 if alike else 0

@@ -21,9 +21,9 @@ from packaging.version import Version
 
 from mabe_core.cloud.manifest import belongs
 from mabe_core.cloud.request import CloudRequest, PluginModule
-from mabe_core.discovery import OWN_DISTRIBUTION
 from mabe_core.errors import UserError
 from mabe_core.experiment import Experiment, to_text
+from mabe_core.plugin_origins import OWN_DISTRIBUTION
 from mabe_core.registry import Origin, Registry
 from mabe_core.runs.identity import experiment_id, providers
 from mabe_core.runs.opening import local_files

@@ -34,6 +34,7 @@ _ORDER = (
     "log.txt",
     "best.json",
     "last.json",
+    "post_processing.json",
     "scores.safetensors",
     "scores.json",
 )

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from mabe_core.comparing.tried import SPREAD, Tried
+from mabe_core.comparing.tried import Tried
+from mabe_core.runs.settings import SPREAD_OVER, by_setting
+from mabe_core.runs.spread import Spread
 
 # a component's key, that of a list's item too
 _ABOVE = re.compile(r"(.+)(?:\.[^.\[]+|\[\d+\])")
-
-
-@attrs.frozen
-class Spread:
-    """Mean and sample standard deviation of a score over runs; none where there is one run."""
-
-    values: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        return statistics.fmean(self.values)
-
-    @property
-    def deviation(self) -> float | None:
-        return statistics.stdev(self.values) if len(self.values) > 1 else None
 
 
 @attrs.frozen(eq=False)
@@ -40,8 +26,7 @@ class Group:
 
     def spread(self, metric: str) -> Spread | None:
         """Return a score over the runs that have it; None where none does."""
-        values = tuple(run.scores[metric] for run in self.runs if metric in run.scores)
-        return Spread(values) if values else None
+        return Spread.of(run.scores.get(metric) for run in self.runs)
 
     @property
     def parts(self) -> list[str]:
@@ -60,11 +45,8 @@ class Group:
 
 def grouped(runs: Sequence[Tried]) -> list[Group]:
     """Return the groups, in the order in which the first run of each was given."""
-    by_rest: dict[str, list[Tried]] = {}
-    for run in runs:
-        rest = {key: value for key, value in run.settings.items() if key not in SPREAD}
-        by_rest.setdefault(json.dumps([rest, dict(run.code)], sort_keys=True), []).append(run)
-    firsts = [each[0] for each in by_rest.values()]
+    alike = by_setting(runs, lambda run: {**run.settings, **run.code})
+    firsts = [each[0] for each in alike]
     shown = [{**first.settings, **first.code} for first in firsts]
     keys = differing_keys([first.settings for first in firsts], [first.code for first in firsts])
     return [
@@ -72,7 +54,7 @@ def grouped(runs: Sequence[Tried]) -> list[Group]:
             tuple(sorted(those, key=lambda run: (_order(run.seed), _order(run.fold)))),
             {key: settings[key] for key in keys if key in settings},
         )
-        for those, settings in zip(by_rest.values(), shown, strict=True)
+        for those, settings in zip(alike, shown, strict=True)
     ]
 
 
@@ -86,7 +68,7 @@ def differing_keys(
     """
     keys = []
     for key in dict.fromkeys(key for each in settings for key in each):
-        if key in SPREAD or key.endswith(".name"):
+        if key in SPREAD_OVER or key.endswith(".name"):
             continue
         alike: dict[tuple[Any, ...], set[str]] = {}
         for each in settings:

@@ -17,12 +17,9 @@ from mabe_core.runs.holding import holder_lives
 from mabe_core.runs.listing import best_epoch_scores
 from mabe_core.runs.record import DamagedRunError, Record, read_record
 from mabe_core.runs.scores import Scores, read_scores
+from mabe_core.runs.settings import FOLD, SEED
 from mabe_core.runs.study import Study, find
 
-SEED = "seed"
-FOLD = "data.split.fold"
-# what scores are spread over, rather than compared by
-SPREAD = (SEED, FOLD)
 CODE = "code of "
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -107,6 +108,15 @@ def plain(value: Any, *, keep: Callable[[attrs.Attribute[Any], Any], bool] = lam
     if isinstance(value, list | tuple):
         return [plain(inner, keep=keep) for inner in value]
     return value
+
+
+def is_finite(value: Any) -> bool:
+    """Tell whether a plain value holds no number that is infinite or none."""
+    if isinstance(value, dict):
+        return all(map(is_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def faults(config: type) -> list[str]:

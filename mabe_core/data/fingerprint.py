@@ -1,14 +1,15 @@
-"""The data's fingerprint: the SHA-256 of each file that a dataset reads."""
+"""Fingerprints of the data: SHA-256 of each file that a dataset reads, and of what a split made of it."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 from mabe_core.errors import Location, Problem, UserError
-from mabe_core.exchange import DataAccess
+from mabe_core.exchange import DataAccess, Dataset, Partition
 from mabe_core.specs import Component, DatasetSpec
 
 
@@ -21,6 +22,15 @@ def fingerprint(dataset: Component[DatasetSpec[Any]], access: DataAccess) -> dic
         _data_name(path, access): _sha256(path)
         for path in sorted(dataset.spec.sources(dataset.config, access))
     }
+
+
+def partition_fingerprint(dataset: Dataset, partition: Partition) -> str:
+    """Return the hash of a partition's segments in their order, recordings by their names."""
+    segments = [
+        [dataset.recordings[each.recording].name, each.recording, each.start, each.stop, each.role]
+        for each in partition.segments
+    ]
+    return hashlib.sha256(json.dumps(segments, default=int).encode()).hexdigest()
 
 
 def _data_name(path: Path, access: DataAccess) -> str:

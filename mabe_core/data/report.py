@@ -42,6 +42,8 @@ class ImportReport:
     view_frames: frames that could be labelled, one for each frame of each view.
     class_frames: labelled frames a class; unlabelled: frames of a view without a label for any class.
     missing: share of points that are missing.
+    looked_for: where frames may have several classes, the frames of views that are labelled for each of them,
+        whether they show it or not.
     parts: what a split makes of it, by role.
     notice: what the split says beside every score.
     """
@@ -57,6 +59,7 @@ class ImportReport:
     class_frames: Mapping[str, int]
     unlabelled: int
     missing: float
+    looked_for: Mapping[str, int] | None = None
     notes: tuple[str, ...] = ()
     parts: Mapping[str, PartReport] = attrs.field(factory=dict)
     notice: str = ""
@@ -69,7 +72,8 @@ class ImportReport:
             f"individuals   {_kinds({', '.join(names): n for names, n in self.individuals.items()})}",
             f"keypoints     {_kinds({', '.join(names): n for names, n in self.keypoints.items()})}",
             f"missing       {self.missing:.1%} of points",
-            *_classes(self.class_frames, self.view_frames),
+            *([f"views         {self.views}"] if self.views != self.recordings else []),
+            *_classes(self.class_frames, self.view_frames, self.looked_for),
             f"unlabelled    {_share(self.unlabelled, self.view_frames)}",
             *(_part(role, part) for role, part in self.parts.items()),
             *([f"split         {self.notice}"] if self.notice else []),
@@ -108,6 +112,7 @@ def import_report(dataset: Dataset, partition: Partition | None = None) -> Impor
         class_frames=class_frames,
         unlabelled=unlabelled,
         missing=missing / points if points else 0.0,
+        looked_for=None if dataset.exclusive else _looked_for(tracks, dataset.classes),
         notes=dataset.notes,
         parts=_parts(dataset, partition) if partition else {},
         notice=partition.notice if partition else "",
@@ -122,6 +127,14 @@ def _labelled(tracks: Iterable[NDArray[np.int8]], classes: tuple[str, ...]) -> t
         frames += (track == 1).sum(axis=0)
         unlabelled += int((track < 0).all(axis=1).sum())
     return dict(zip(classes, map(int, frames), strict=True)), unlabelled
+
+
+def _looked_for(tracks: Iterable[NDArray[np.int8]], classes: tuple[str, ...]) -> dict[str, int]:
+    """Return the frames that are labelled for each class, whether they show it or not."""
+    frames = np.zeros(len(classes), dtype=np.int64)
+    for track in tracks:
+        frames += (track >= 0).sum(axis=0)
+    return dict(zip(classes, map(int, frames), strict=True))
 
 
 def _parts(dataset: Dataset, partition: Partition) -> dict[str, PartReport]:
@@ -169,9 +182,17 @@ def _kinds(counts: Mapping[str, int]) -> str:
     return "; ".join(told) + f"; and {len(counts) - SHOWN} more" * (len(counts) > SHOWN)
 
 
-def _classes(frames: Mapping[str, int], whole: int) -> list[str]:
+def _classes(frames: Mapping[str, int], whole: int, looked_for: Mapping[str, int] | None) -> list[str]:
     width = max(map(len, frames), default=0)
-    return [f"class         {name:<{width}}  {_share(count, whole)}" for name, count in frames.items()]
+    return [
+        f"class         {name:<{width}}  "
+        + (
+            _share(count, whole)
+            if looked_for is None
+            else f"{_share(count, looked_for[name])} of {_count(looked_for[name])} labelled for it"
+        )
+        for name, count in frames.items()
+    ]
 
 
 def _part(role: str, part: PartReport) -> str:

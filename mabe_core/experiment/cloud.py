@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import attrs
-from attrs.validators import ge, matches_re, optional
+from attrs.validators import and_, ge, matches_re, optional
 
 from mabe_core.errors import did_you_mean
 
@@ -58,6 +58,8 @@ def check_timeout(_: Any, __: Any, value: str) -> None:
 
 VOLUME_NAME = re.compile(r"[A-Za-z0-9._-]{1,58}")
 _NAME = matches_re(VOLUME_NAME)
+# what check_gpu allows, for editors
+_GPU = matches_re(rf"none|({'|'.join(GPUS)})(:[1-8])?")
 
 
 def _field(help: str, default: Any, validator: Any = None) -> Any:  # noqa: A002 - click's word for it
@@ -68,7 +70,7 @@ def _field(help: str, default: Any, validator: Any = None) -> Any:  # noqa: A002
 class Cloud:
     """Where and for how long `--cloud` runs it, on Modal."""
 
-    gpu: str = _field(f"{', '.join(GPUS)}, with a count such as H100:2; or none", "T4", check_gpu)
+    gpu: str = _field(f"{', '.join(GPUS)}, with a count such as H100:2; or none", "T4", and_(check_gpu, _GPU))
     timeout: str = _field("limit of one attempt, such as 90s, 30min or 2h; at most 24h", "2h", check_timeout)
     max_total: str | None = _field(
         "limit of all attempts together; by default that of one", None, optional(check_duration)

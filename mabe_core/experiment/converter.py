@@ -22,7 +22,7 @@ from mabe_core.configs.annotations import (
     with_article,
     words,
 )
-from mabe_core.configs.fields import complete, plain
+from mabe_core.configs.fields import complete, default_of, is_finite, plain
 from mabe_core.errors import UserError, did_you_mean, nearest
 from mabe_core.experiment.fit import Unfit, accepts, found, unfit
 from mabe_core.experiment.rules import broken_rule
@@ -170,6 +170,8 @@ def _field_hook(attribute: attrs.Attribute[Any], converter: Converter) -> Hook:
         except Unfit as error:
             raise (Unfit(f"{error} It is: {said}.", error.at) if said else error) from None
         rule = broken_rule(attribute, structured)
+        if rule is None and not is_finite(structured) and is_finite(default_of(attribute)):
+            rule = f"must be finite, not {structured}."
         if rule is not None:
             raise Unfit(rule)
         return structured

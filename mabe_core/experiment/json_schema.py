@@ -7,6 +7,7 @@ tells all the same: rules over several keys, and what a file lacks that `extends
 from __future__ import annotations
 
 import json
+import sys
 import typing
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ from mabe_core.configs.annotations import (
     members,
     value_type,
 )
-from mabe_core.configs.fields import Field, brief, describe
+from mabe_core.configs.fields import Field, brief, describe, is_finite
 from mabe_core.experiment.schema import EXTENDS, Experiment
 from mabe_core.registry import KINDS, Provided, Registry
 
@@ -29,6 +30,9 @@ Schema = dict[str, Any]
 FILE = "mabe.schema.json"
 # what editors look for at the top of a YAML file; the schema's path is relative to that file
 EDITOR_COMMENT = "# yaml-language-server: $schema="
+
+# what infinity is above: numbers are finite, unless the default is none
+LARGEST = sys.float_info.max
 
 _NAMED = {"type": "object", "required": ["name"]}
 _UNNAMED = {"type": "object", "not": {"required": ["name"]}}
@@ -66,12 +70,14 @@ class _Writer:
         self._offers: dict[str, list[Provided]] = {kind: [] for kind in KINDS}
         for offer in registry.usable():
             self._offers[offer.spec.kind].append(offer)
+        self._watching = registry.watching()
 
     def experiment(self, *, partial: bool) -> Schema:
         """Return the schema of a file, without or with the key `extends`."""
         reference = self._section(Experiment, partial)
-        extends = {"type": "string", "minLength": 1, "description": EXTENDS}
-        self.definitions[_name(Experiment, partial)]["properties"]["extends"] = extends
+        keys = self.definitions[_name(Experiment, partial)]["properties"]
+        keys["extends"] = {"type": "string", "minLength": 1, "description": EXTENDS}
+        keys["watchers"]["items"] = _one_of(self._watching)
         return reference
 
     def _section(self, config: type, partial: bool) -> Schema:
@@ -100,6 +106,10 @@ class _Writer:
                 schema.update(limit.schema)
             else:
                 schema.setdefault("allOf", []).append(limit.schema)
+        if float in members(field.annotation) and is_finite(field.default):
+            for words, bound in (("minimum", -LARGEST), ("maximum", LARGEST)):
+                if f"exclusive{words.title()}" not in schema:
+                    schema.setdefault(words, bound)
         return schema
 
     def _value(self, annotation: Any, partial: bool, default: Any = attrs.NOTHING) -> Schema:
@@ -193,6 +203,10 @@ def _names(offers: list[Provided]) -> Schema:
     if not specs:
         return {"not": {}}
     return {"enum": [each.name for each in specs], "enumDescriptions": [each.describe() for each in specs]}
+
+
+def _one_of(words: list[str]) -> Schema:
+    return {"enum": words} if words else {"not": {}}
 
 
 def _is_json(value: Any) -> bool:

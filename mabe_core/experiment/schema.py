@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import attrs
-from attrs.validators import and_, ge, gt, instance_of, le, matches_re, max_len, optional
+from attrs.validators import and_, ge, gt, instance_of, le, lt, matches_re, max_len, optional
 
+from mabe_core.configs.fields import UNLESS_DEFAULT
 from mabe_core.experiment.cloud import Cloud
+from mabe_core.experiment.scalars import LARGEST
 from mabe_core.experiment.study import StudySection
 from mabe_core.specs import (
     AugmentationSpec,
@@ -22,6 +24,7 @@ from mabe_core.specs import (
     MetricSpec,
     ModelSpec,
     OptimizerSpec,
+    PostProcessingSpec,
     SchedulerSpec,
     SplitSpec,
 )
@@ -30,8 +33,11 @@ from mabe_core.specs import (
 EXTENDS = "another experiment file, relative to this one, that this one changes"
 
 
-def setting(help: str, *, identity: bool = True, **field: Any) -> Any:  # noqa: A002 - click's word for it
-    """Declare a field with its help; `identity=False` keeps it out of the experiment id."""
+def setting(help: str, *, identity: bool | str = True, **field: Any) -> Any:  # noqa: A002 - click's word for it
+    """Declare a field with its help; `identity=False` keeps it out of the experiment id.
+
+    identity=UNLESS_DEFAULT: its default alone is kept out, of a key that came later than experiments.
+    """
     return attrs.field(metadata={"help": help, "identity": identity}, **field)
 
 
@@ -66,6 +72,15 @@ class Data:
 
 
 @attrs.frozen(kw_only=True)
+class EarlyStopping:
+    """When training ends before its last epoch: once a validation score stops getting better."""
+
+    patience: int = setting("epochs without a gain after which training ends", validator=gt(0))
+    metric: str | None = setting("the score; by default training.monitor", default=None)
+    min_delta: float = setting("a gain is more than this", default=0.0, validator=ge(0.0))
+
+
+@attrs.frozen(kw_only=True)
 class Training:
     """How long, in what portions and how exactly the model is trained."""
 
@@ -86,14 +101,49 @@ class Training:
         default="auto",
     )
     monitor: str = setting("the score that decides which checkpoint is best", default="macro_f1")
+    early_stopping: EarlyStopping | None = setting(
+        "end before the last epoch, once a score stops getting better", default=None, identity=UNLESS_DEFAULT
+    )
+    ema_decay: float | None = setting(
+        "evaluate and save an exponential moving average of the weights with this decay, such as 0.999",
+        default=None,
+        identity=UNLESS_DEFAULT,
+        validator=optional(and_(gt(0.0), lt(1.0))),
+    )
+    on_nan: Literal["stop", "skip"] = setting(
+        "what to do where loss or gradient are not finite: stop, or leave such a batch out",
+        default="stop",
+        identity=UNLESS_DEFAULT,
+    )
 
 
 @attrs.frozen(kw_only=True)
 class Checkpoint:
-    """When checkpoints are kept; the best and the last always are."""
+    """When checkpoints are written, and which are kept; each epoch ends with one."""
 
     every_epochs: int | None = setting(
         "keep one every so many epochs", default=5, identity=False, validator=optional(gt(0))
+    )
+    every_steps: int | None = setting(
+        "write one in mid-epoch too, every so many steps",
+        default=None,
+        identity=False,
+        validator=optional(gt(0)),
+    )
+    every_minutes: float | None = setting(
+        "write one in mid-epoch too, so many minutes after the last",
+        default=None,
+        identity=False,
+        validator=optional(gt(0.0)),
+    )
+    keep_last: int = setting(
+        "keep so many of the newest: where the newest is damaged, the one before is used",
+        default=2,
+        identity=False,
+        validator=gt(0),
+    )
+    keep_best: int = setting(
+        "keep so many of the best epochs", default=1, identity=False, validator=and_(gt(0), le(100))
     )
 
 
@@ -115,7 +165,7 @@ class Experiment:
         default=(),
         identity=False,
     )
-    seed: int = setting("what every random choice is drawn from", default=42, validator=ge(0))
+    seed: int = setting("what every random choice is drawn from", default=42, validator=[ge(0), le(LARGEST)])
     data: Data = setting("what is learned from")
     model: Component[ModelSpec[Any]] = setting("what is trained")
     loss: Component[LossSpec[Any]] = setting("what is minimized", default=Component("cross_entropy"))
@@ -126,6 +176,12 @@ class Experiment:
     training: Training = setting("how long and how exactly", factory=Training)
     metrics: tuple[Component[MetricSpec[Any]], ...] = setting(
         "the scores that are told", default=(Component("accuracy"), Component("f1"))
+    )
+    post_processing: tuple[Component[PostProcessingSpec[Any]], ...] = setting(
+        "what becomes of the model's probabilities before frames are decided, in this order; fitted on "
+        "validation recordings",
+        default=(),
+        identity=UNLESS_DEFAULT,
     )
     checkpoint: Checkpoint = setting("when checkpoints are kept", factory=Checkpoint, identity=False)
     cloud: Cloud = setting("where and for how long `--cloud` runs it", factory=Cloud, identity=False)

@@ -10,6 +10,7 @@ from cattrs import ClassValidationError, ForbiddenExtraKeysError, IterableValida
 from cattrs.errors import IterableValidationNote
 
 from mabe_core.configs.annotations import attributes
+from mabe_core.configs.fields import plain
 from mabe_core.errors import Problem, UserError, did_you_mean, nearest
 from mabe_core.experiment.converter import MOST_ERRORS, strict_converter
 from mabe_core.experiment.document import Document
@@ -19,7 +20,7 @@ from mabe_core.experiment.rules import own_words
 from mabe_core.experiment.schema import Experiment
 from mabe_core.experiment.sections import Section, sections
 from mabe_core.registry import KINDS, Registry
-from mabe_core.specs import Component
+from mabe_core.specs import Component, Spec
 
 MOST_PROBLEMS = 20
 
@@ -43,21 +44,20 @@ def resolve(document: Document, registry: Registry) -> Experiment:
 
 
 def resolve_component(
-    kind: str, name: str, settings: Mapping[str, Any], registry: Registry
-) -> Component[Any]:
+    spec: Spec[Any], settings: Mapping[str, Any], registry: Registry
+) -> Component[Spec[Any]]:
     """Return one component that stands in no experiment, its defaults filled in.
 
+    registry: where the components that it holds are looked up; it need not be in there itself.
     Raises UserError with everything that is wrong with its settings.
     """
-    component: Any = Component  # to a type checker, what stands in the brackets would have to be known
-    annotation = component[KINDS[kind].spec]
     try:
-        structured: Component[Any] = _converter(registry).structure({"name": name, **settings}, annotation)
+        config = _converter(registry).structure(dict(settings), spec.config)
     except (ClassValidationError, IterableValidationError) as error:
         raise UserError(
             Problem(_said(leaf), path=path_text(path)) for path, leaf in _leaves(error)
         ) from error
-    return structured
+    return Component(spec.name, plain(config), spec, config)
 
 
 def _said(error: BaseException) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import torch
 
+from mabe_core.data.fingerprint import partition_fingerprint
 from mabe_core.data.report import import_report
 from mabe_core.errors import Location, Problem, UserError
 from mabe_core.exchange import DataAccess
@@ -21,7 +22,7 @@ from mabe_core.runs.directory import RunDirectory
 from mabe_core.runs.model_input import model_input
 from mabe_core.runs.opening import open_run
 from mabe_core.runs.record import Record
-from mabe_core.training.events import Observer, unobserved
+from mabe_core.training.events import EpochEnded, Observer, unobserved
 from mabe_core.training.held_out import best_checkpoint, score_held_out
 from mabe_core.training.inputs import prepare
 from mabe_core.training.parts import build_parts, scores
@@ -32,7 +33,7 @@ from mabe_core.training.saving import Saver
 from mabe_core.training.scoring import Scorer, unchecked
 from mabe_core.training.state import Progress
 from mabe_core.training.step import PlainStep
-from mabe_core.training.validation import validate
+from mabe_core.training.validation import counted, validate
 
 # what a file may say of its model that its tensors do not show, and what the built-in transformer does
 _FIXED = {"activation": "relu", "norm_first": False}
@@ -75,6 +76,7 @@ def import_run(
         step = PlainStep(parts, data, experiment.training.grad_clip, precision, device)
         matched = load_weights(parts.model, weights)
         record = opened.record
+        record.partition = partition_fingerprint(dataset, partition)
         record.report = import_report(dataset, partition).as_dict()
         record.notice = " ".join(told for told in (partition.notice, data.notice) if told)
         record.auto = auto_values(step, data, device, precision)
@@ -88,9 +90,10 @@ def import_run(
         line = _scored(step)
         score = line[f"val_{experiment.training.monitor}"]
         progress = Progress(parts.schedule.total_steps, torch.zeros((), dtype=torch.float64, device=device))
-        progress.best = {"score": score, "epoch": line["epoch"], "step": progress.step}
+        progress.ranking = [{"score": score, "epoch": line["epoch"], "step": progress.step}]
         opened.keep()
-        Saver(opened.run, record, step, progress, None, observe)(line)
+        with Saver(opened.run, record, step, progress, experiment.checkpoint, observe) as save:
+            save(EpochEnded(line, best=True))
         final = score_held_out(
             opened.run,
             experiment,
@@ -131,7 +134,7 @@ def _scored(step: PlainStep) -> dict[str, Any]:
         "train_loss": float("nan"),
         "learning_rate": 0.0,
         **{f"val_{name}": value for name, value in scores(parts, evaluation).items()},
-        "confusion": evaluation.confusion.tolist(),
+        **counted(evaluation),
         "seconds": round(time.monotonic() - began, 3),
         "steps_per_second": 0.0,
     }

@@ -94,7 +94,8 @@ def import_settings(file: Path, registry: Registry, name: str | None = None) -> 
     try:
         resolve(read_text(text, chosen), registry)
     except UserError as error:
-        raise UserError(_located(problem, root, file) for problem in error.problems) from error
+        located = (_located(problem, root, file) for problem in error.problems)
+        raise UserError(dict.fromkeys(located)) from error  # dropout stands in two places
     return ImportedSettings(chosen, text, not_carried)
 
 
@@ -110,7 +111,7 @@ class _Import:
         return Settings(
             data=self.section("data"),
             folders=tuple(self._folder(key) for key in ("train_data_dir", "val_data_dir")),
-            model=self._component("model", str(self.value("model_type", "transformer")), "model_type"),
+            model=self._component("model", str(self.value("model_type") or "transformer"), "model_type"),
             optimizer=self._optimizer(),
             scheduler=self._scheduler(),
             training=self.section("training"),
@@ -169,7 +170,7 @@ class _Import:
         return chosen | _encoding(spec.config, chosen)
 
     def _optimizer(self) -> dict[str, Scalar]:
-        name = str(self.value("optimizer", "adamw"))
+        name = str(self.value("optimizer") or "adamw")
         if not self._has("optimizer", name):
             there = ", ".join(self.registry.names("optimizer"))
             self.left["optimizer"] = (
@@ -227,6 +228,7 @@ def _name(file: Path) -> str:
 def _located(problem: Problem, root: Node, file: Path) -> Problem:
     """Tell a problem of the experiment by the key and line of V3's file that it came from."""
     by_path = {path: key for key, path in CARRIED.items()}
+    by_path["model.positional_encoding.dropout"] = "dropout"
     key = by_path.get(problem.path) or by_path.get(f"{problem.path}.name")
     node = root.entries.get(key) if key else None
     if node is None or key is None:

@@ -53,8 +53,12 @@ def read_weights(file: Path) -> SavedWeights:
     except pickle.UnpicklingError as error:
         raise _refused(file, _unsafe(error)) from error
     except Exception as error:  # torch raises whatever a damaged archive makes it stumble over
-        told = str(error).strip().splitlines() or [""]
-        raise _refused(file, f"torch cannot read it ({type(error).__name__}: {told[0][:200]})") from error
+        told = (str(error).strip().splitlines() or [""])[0].partition(". ")[0][:120]
+        raise _refused(
+            file,
+            f"is no file that torch.save wrote, or only a part of one ({type(error).__name__}"
+            f"{f': {told}' if told else ''}): copy it again from where it was made",
+        ) from error
     if isinstance(found, torch.nn.Module) or not isinstance(found, Mapping):
         raise _refused(file, f"holds {type(found).__name__}, not a map of tensors: save model.state_dict()")
     tensors, prefix = _without_prefix(_tensors(file, found))

@@ -6,20 +6,21 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from mabe_core.data.fingerprint import fingerprint
+from mabe_core.data.fingerprint import fingerprint, partition_fingerprint
 from mabe_core.errors import UserError, did_you_mean
-from mabe_core.exchange import DataAccess, Dataset, Partition, Role, Segment, View
+from mabe_core.exchange import DataAccess, Dataset, Partition, Role, Segment
 from mabe_core.experiment import Experiment
-from mabe_core.inference.fitting import fit_labelled
-from mabe_core.inference.loading import load_member, read_experiment
+from mabe_core.inference.loading import load_member
 from mabe_core.inference.member import Member
+from mabe_core.inference.other_data import of_the_models_kind, overlap
+from mabe_core.models.building import read_experiment
 from mabe_core.models.entry import FILE as ENTRY
 from mabe_core.models.finding import ModelSource
-from mabe_core.runs.changes import data_changes
+from mabe_core.runs.changes import check_partition_is_as_before, data_changes
 from mabe_core.runs.model_input import ModelInput, model_input, read_model_input
 from mabe_core.runs.record import read_record
 from mabe_core.runs.scores import Stretch, read_scores
-from mabe_core.training.evaluation import Metrics, Scored, confusion_of, pooled, score_segments
+from mabe_core.training.evaluation import Metrics, Scored, pooled, score_segments
 from mabe_core.training.events import Observer
 from mabe_core.training.features import input_names
 from mabe_core.training.held_out import best_checkpoint, score_held_out
@@ -67,7 +68,7 @@ def own_scores(
         return Evaluated(
             source.told,
             chosen,
-            _told(kept.notice, chosen, kept.held_out),
+            (*_told(kept.notice, chosen, kept.held_out), *_absent(kept.stretches[chosen], kept.classes)),
             tuple(kept.classes),
             kept.pooled[chosen],
             kept.stretches[chosen],
@@ -82,7 +83,7 @@ def own_scores(
     if wanted in there and member.record.state == "finished" and not _is_kept_elsewhere(source):
         _keep(source, member, dataset, partition, observe)
         return own_scores(source, wanted, access, device=device, observe=observe)
-    scored = score_segments(member.scorer, metrics, dataset, partition.of(wanted))
+    scored = score_segments(member.scorer, member.chain, metrics, dataset, partition.of(wanted))
     notices = (*source.notes, *_told(partition.notice, wanted, there[-1]))
     return _evaluated(source.told, wanted, notices, metrics, scored)
 
@@ -98,11 +99,11 @@ def scores_on(
 
     Raises UserError where its recordings or classes are of another kind than the model was trained on.
     """
-    data = _of_the_models_kind(read_dataset(other, access), member, names)
+    data = of_the_models_kind(read_dataset(other, access), member, names)
     metrics = Metrics.build(member.experiment, member.scorer.shape)
     segments = [Segment(number, 0, each.frames, "test") for number, each in enumerate(data.recordings)]
-    scored = score_segments(member.scorer, metrics, data, segments)
-    known = _overlap(member, other, access)
+    scored = score_segments(member.scorer, member.chain, metrics, data, segments)
+    known = overlap(member, other, access)
     return _evaluated(member.source.told, called, (*member.source.notes, *known), metrics, scored)
 
 
@@ -110,8 +111,9 @@ def _evaluated(
     told: str, part: str, notices: tuple[str, ...], metrics: Metrics, scored: Sequence[Scored]
 ) -> Evaluated:
     stretches = tuple(each.stretch for each in scored)
-    if not confusion_of(stretches, metrics.classes).any():
+    if not any(each.labels for each in scored):
         raise UserError(f"no frame of {part} is labelled: there is nothing to score by")
+    notices = (*notices, *_absent(stretches, metrics.classes))
     return Evaluated(told, part, notices, metrics.classes, pooled(metrics, scored), stretches)
 
 
@@ -140,6 +142,8 @@ def _with_data(source: ModelSource, access: DataAccess, device: str) -> tuple[Me
             "FILE` scores it on another experiment's data"
         )
     dataset, partition = read_data(experiment, access)
+    parted = partition_fingerprint(dataset, partition)
+    check_partition_is_as_before(record, experiment.data.split.name, parted)
     expects = read_model_input(record.model_input) or _expected(experiment, dataset)
     return load_member(source, device, expects), dataset, partition
 
@@ -178,40 +182,14 @@ def _keep(
         record.save(run)
 
 
-def _of_the_models_kind(dataset: Dataset, member: Member, names: Mapping[str, str]) -> Dataset:
-    """Return the recordings with keypoints, individuals and classes in the model's order."""
-    wanted = member.expects.classes
-    differing = sorted(set(wanted) ^ set(dataset.classes))
-    if differing:
-        raise UserError(
-            f"the data has the classes {', '.join(dataset.classes)}, the model {', '.join(wanted)}: "
-            f"{', '.join(differing)} in one of them only. Map words under `behaviours` in the dataset"
-        )
-    order = [dataset.classes.index(name) for name in wanted]
-    recordings = tuple(
-        attrs.evolve(
-            fit_labelled(recording, member, names),
-            views=tuple(View(view.individuals, view.labels[:, order]) for view in recording.views),
-        )
-        for recording in dataset.recordings
-    )
-    return attrs.evolve(dataset, recordings=recordings, classes=tuple(wanted))
-
-
-def _overlap(member: Member, other: Experiment, access: DataAccess) -> list[str]:
-    """Tell which files the model was trained or chosen on, as far as files are what data is read from."""
-    here = fingerprint(other.data.dataset, access)
-    trained = {sha256: name for name, sha256 in member.record.data.items()}
-    same = sorted(name for name, sha256 in here.items() if sha256 in trained)
-    mine, theirs = member.experiment.data.dataset, other.data.dataset
-    if same:
-        return [
-            f"{len(same)} of the {len(here)} files of this data are files that {member.record.id} was made "
-            f"with ({', '.join(same[:3])}{', …' if len(same) > 3 else ''}): scores on them say little about "
-            "others."
-        ]
-    if not here and (mine.name, mine.config) == (theirs.name, theirs.config):
-        return [
-            f"This is the data that {member.record.id} was made with: scores on it say little about others."
-        ]
-    return []
+def _absent(stretches: Sequence[Stretch], classes: Sequence[str]) -> list[str]:
+    """Tell which classes these stretches never show, whose scores say nothing."""
+    seen = [
+        sum(each.counts[number][0] + each.counts[number][2] for each in stretches)
+        for number in range(len(classes))
+    ]
+    never = [name for name, frames in zip(classes, seen, strict=True) if not frames]
+    if not never:
+        return []
+    which = "its F1 is 0, and counts" if len(never) == 1 else "their F1 is 0, and count"
+    return [f"No frame here is labelled {' or '.join(never)}: {which} in means over classes."]

@@ -9,9 +9,10 @@ import attrs
 import numpy as np
 
 from mabe_core.errors import DataError, did_you_mean
-from mabe_core.exchange import PoseTracks, Recording, View
+from mabe_core.exchange import UNLABELLED, PoseTracks, Recording, View
 from mabe_core.inference.member import Member
 from mabe_core.inference.resampling import SAME_FPS, is_trained, nearest_rate
+from mabe_core.long_arrays import constant, in_blocks, let_go, long_array
 from mabe_core.runs.model_input import ModelInput
 
 
@@ -47,7 +48,7 @@ def fit(tracks: PoseTracks, member: Member, asked: Asked, where: str, name: str)
     keypoints = _keypoints(renamed, expects, where, notes)
     individuals = _individuals(renamed, expects, asked, where, notes)
     views = _views(len(individuals), expects, where)
-    labels = np.full((len(tracks.points), len(expects.classes)), -1, dtype=np.int8)
+    labels = constant((len(tracks.points), len(expects.classes)), np.int8(UNLABELLED))
     recording = Recording(
         name=name,
         points=_chosen(tracks.points, individuals, keypoints),
@@ -55,14 +56,18 @@ def fit(tracks: PoseTracks, member: Member, asked: Asked, where: str, name: str)
         individuals=tuple(tracks.individuals[each] for each in individuals),
         keypoints=tuple(expects.keypoints),
         views=tuple(View(view, labels) for view in views),
+        confidence=_confidence(tracks.confidence, individuals, keypoints),
     )
     return Fitted(recording, tuple(notes))
 
 
-def fit_labelled(recording: Recording, member: Member, names: Mapping[str, str]) -> Recording:
+def fit_labelled(
+    recording: Recording, member: Member, names: Mapping[str, str], *, resample: bool = False
+) -> Recording:
     """Return a recording with labels in the model's order of keypoints, its views as they are.
 
-    Raises UserError that says what does not fit.
+    resample: another frame rate is let be, and `resampled` to be called. Raises UserError that says what does
+    not fit.
     """
     expects, where = member.expects, recording.name
     width = len(expects.views[0])
@@ -72,14 +77,15 @@ def fit_labelled(recording: Recording, member: Member, names: Mapping[str, str])
             raise DataError.at(where, told)
     tracks = PoseTracks(recording.points, recording.individuals, recording.keypoints)
     _check_dims(tracks, expects, where)
-    if not is_trained(recording.fps, expects.fps):
-        raise _other_rate(where, recording.fps, expects)
+    if not resample and not is_trained(recording.fps, expects.fps):
+        remedy = " `mabe predict --data FILE --resample` labels it all the same."
+        raise _other_rate(where, recording.fps, expects, remedy)
     keypoints = _keypoints(_renamed(tracks, expects, names, where), expects, where, [])
     return attrs.evolve(
         recording,
         points=_chosen(recording.points, range(len(recording.individuals)), keypoints),
         keypoints=tuple(expects.keypoints),
-        confidence=None,
+        confidence=_confidence(recording.confidence, range(len(recording.individuals)), keypoints),
     )
 
 
@@ -101,7 +107,17 @@ def _chosen(points: np.ndarray, individuals: Sequence[int], keypoints: Sequence[
     whole = [list(range(size)) for size in points.shape[1:3]]
     if [list(individuals), list(keypoints)] == whole:
         return points  # hours of it need not be there twice
-    return np.ascontiguousarray(points[:, list(individuals)][:, :, list(keypoints)])
+    chosen = long_array((len(points), len(individuals), len(keypoints), *points.shape[3:]), points.dtype)
+    for start, block in in_blocks(points):
+        chosen[start : start + len(block)] = block[:, list(individuals)][:, :, list(keypoints)]
+        let_go(chosen)
+    return chosen
+
+
+def _confidence(
+    confidence: np.ndarray | None, individuals: Sequence[int], keypoints: Sequence[int]
+) -> np.ndarray | None:
+    return None if confidence is None else _chosen(confidence, individuals, keypoints)
 
 
 def _renamed(tracks: PoseTracks, expects: ModelInput, names: Mapping[str, str], where: str) -> PoseTracks:
@@ -152,6 +168,8 @@ def _individuals(
 ) -> list[int]:
     there, trained = tracks.individuals, tuple(expects.individuals)
     for name in asked.individuals:
+        if asked.individuals.count(name) > 1:
+            raise DataError.at(where, f"is asked for with {name} twice: name each individual once.")
         if name not in there:
             raise DataError.at(where, f"has no individual {name!r}.{did_you_mean(name, there)}")
     if asked.individuals:
@@ -169,10 +187,12 @@ def _individuals(
                 f"{', '.join(trained)}; --individuals says another"
             )
         return list(range(len(there)))
+    several = "s" * (len(there) != 1)
+    remedy = f" Name them, agent first: `--individuals {','.join(there[: len(trained)])}`."
     raise DataError.at(
         where,
-        f"has {len(there)} individuals ({', '.join(there)}); the model was trained on {len(trained)} "
-        f"({', '.join(trained)}). Name them, agent first: `--individuals {','.join(there[: len(trained)])}`.",
+        f"has {len(there)} individual{several} ({', '.join(there)}); the model was trained on {len(trained)} "
+        f"({', '.join(trained)}).{remedy if len(there) > len(trained) else ''}",
     )
 
 

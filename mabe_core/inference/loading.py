@@ -7,28 +7,23 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load
-from torch import nn
-
 from mabe_core.errors import UserError
-from mabe_core.experiment import Experiment, read_document, resolve
-from mabe_core.experiment.plugins import plugins_of
+from mabe_core.experiment import Experiment
 from mabe_core.inference.member import Member
 from mabe_core.inference.model import Model
+from mabe_core.models.building import build_model, read_experiment
 from mabe_core.models.finding import ModelSource, default_models_dir, find_model
 from mabe_core.registry import Registry
 from mabe_core.runs.checkpoints import read_pointer
 from mabe_core.runs.identity import providers
 from mabe_core.runs.model_input import ModelInput, read_model_input
+from mabe_core.runs.post_processing import FILE as FITTED
+from mabe_core.runs.post_processing import read_post_processing
 from mabe_core.runs.record import Record, read_record
 from mabe_core.runs.study import Study
 from mabe_core.runs.study import find as find_run_or_study
-from mabe_core.training.blame import build_at
-from mabe_core.training.run import find_device
+from mabe_core.training.post_processing import Chain, build_chain
 from mabe_core.training.scoring import Scorer
-from mabe_core.training.state import generators, restore_generators
 from mabe_core.trust import trust as agree
 
 
@@ -92,38 +87,36 @@ def find_study(reference: str, runs_dir: Path, models_dir: Path) -> Study | None
     return found if isinstance(found, Study) else None
 
 
-def read_experiment(source: ModelSource) -> tuple[Experiment, Registry]:
-    """Return the experiment of a model, with the plugins that lie beside it and those installed."""
-    document = read_document(source.run.experiment)
-    registry = plugins_of(document)
-    return resolve(document, registry), registry
-
-
 def load_member(source: ModelSource, device: str, expects: ModelInput | None = None) -> Member:
     """Load one model; expects: what it was trained on, where its record does not tell."""
-    experiment, registry = read_experiment(source)
+    built = build_model(source, device, expects)
+    scorer = Scorer(built.module, built.experiment.data, built.shape, built.device, built.dtype)
+    chain, notes = _chain(source, built.experiment, built.expects)
+    notes += _other_versions(built.experiment, built.registry, built.record)
+    return Member(source, built.experiment, built.record, built.expects, scorer, chain, tuple(notes))
+
+
+def load_chain(source: ModelSource) -> tuple[Chain, list[str]]:
+    """Return the post-processing of a model that is not loaded itself, and its notes."""
+    experiment, _ = read_experiment(source)
     record = read_record(source.run)
-    assert record is not None, "a model that was found has a record"
-    expects = expects or read_model_input(record.model_input)
-    if expects is None:
-        raise UserError(
-            f"{source.told} was trained by an earlier version, which did not keep what its model expects. "
-            f"`mabe evaluate {source.run_id}`, where its data is, adds that"
-        )
-    place = find_device(device)
-    dtype = torch.float64 if record.auto.get("precision") == "float64" else torch.float32
-    before = generators(place)
-    model: nn.Module = build_at("model", experiment.model, expects.data_shape())
-    restore_generators(before, place)
-    model.to(device=place, dtype=dtype)  # before it is filled: float64 tensors stay what they are
-    try:
-        model.load_state_dict(load(source.read_model()))
-    except (SafetensorError, RuntimeError) as error:
-        told = " ".join(str(error).split())
-        raise UserError(f"the weights of {source.told} do not fit its model: {told}") from error
-    scorer = Scorer(model, experiment.data, expects.data_shape(), place, dtype)
-    notes = tuple(_other_versions(experiment, registry, record))
-    return Member(source, experiment, record, expects, scorer, notes)
+    expects = read_model_input(record.model_input) if record else None
+    if not experiment.post_processing or expects is None:
+        return Chain(), []
+    return _chain(source, experiment, expects)
+
+
+def _chain(source: ModelSource, experiment: Experiment, expects: ModelInput) -> tuple[Chain, list[str]]:
+    """Return a model's post-processing, and what is to be told where it has none that is fitted."""
+    components = experiment.post_processing
+    if not components:
+        return Chain(), []
+    folder, names = source.run.path, [each.name for each in components]
+    fitted = read_post_processing(folder, source.sha256, names)
+    if fitted is not None:
+        return build_chain(components, expects.data_shape(), fitted), []
+    why = "was fitted to another checkpoint" if (folder / FITTED).exists() else "is fitted when a run ends"
+    return Chain(), [f"{source.told} is used without post-processing ({', '.join(names)}), which {why}"]
 
 
 def _other_versions(experiment: Experiment, registry: Registry, record: Record) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from mabe_core.inference.member import Member
 from mabe_core.inference.poses import read_pose
 from mabe_core.inference.prediction import PredictedView, Prediction
 from mabe_core.inference.resampling import back_from, resampled
+from mabe_core.long_arrays import in_blocks, let_go, long_array
 from mabe_core.runs.model_input import ModelInput
-from mabe_core.training.scoring import decide
+from mabe_core.training.post_processing import decide
 
 # told how many frames of a recording are scored, of how many
 Told = Callable[[int, int], None]
@@ -92,7 +94,7 @@ class Model:
             name, where = name or Path(pose).stem, where or str(pose)
         asked = Asked(fps, dict(names or {}), tuple(individuals), resample)
         fitted = fit(tracks, self.members[0], asked, where or name or "the recording", name or "recording")
-        del pose, tracks  # hours of confidences, which nobody needs from here on
+        del pose, tracks  # where the model takes other points of it, nobody needs them from here on
         return self.predict_recording(fitted.recording, notes=fitted.notes, resample=resample, told=told)
 
     def predict_recording(
@@ -108,21 +110,25 @@ class Model:
         views = []
         steps = len(recording.views) * len(self.members)
         for number, view in enumerate(inner.views):
-            total = np.zeros((inner.frames, len(self.classes)), dtype=np.float32)
+            total = long_array((inner.frames, len(self.classes)), np.float32)
+            better = long_array(total.shape, np.float32)
             for place, member in enumerate(self.members):
                 done = (number * len(self.members) + place) / steps
 
                 def tell(frames: int, done: float = done) -> None:
                     told(int(recording.frames * (done + frames / inner.frames / steps)), recording.frames)
 
-                total += member.scorer.probabilities(inner, view.individuals, check=tell)
+                probability = member.scorer.probabilities(inner, view.individuals, check=tell)
+                _add(total, probability)
+                _add(better, member.chain(probability, float(inner.fps)))
+            for _, block in itertools.chain(in_blocks(total), in_blocks(better)):
+                block /= np.float32(len(self.members))
             told(int(recording.frames * (number + 1) / len(inner.views)), recording.frames)
-            probabilities = self._on(recording, inner, total / np.float32(len(self.members)))
             views.append(
                 PredictedView(
                     individuals=tuple(recording.individuals[each] for each in view.individuals),
-                    probabilities=probabilities,
-                    labels=decide(probabilities, exclusive=self.expects.exclusive),
+                    probabilities=self._on(recording, inner, total),
+                    labels=self._decided(self._on(recording, inner, better)),
                 )
             )
         return Prediction(
@@ -132,7 +138,16 @@ class Model:
             background=self.expects.background,
             views=tuple(views),
             notes=notes,
+            tracks=recording,
         )
+
+    def _decided(self, probabilities: NDArray[np.float32]) -> NDArray[np.int8]:
+        """Return what is predicted, int8 (frames, classes), 1 or 0."""
+        labels = long_array(probabilities.shape, np.int8)
+        for start, block in in_blocks(probabilities):
+            labels[start : start + len(block)] = decide(block, exclusive=self.expects.exclusive)
+            let_go(labels)
+        return labels
 
     def _on(
         self, recording: Recording, inner: Recording, probabilities: NDArray[np.float32]
@@ -141,3 +156,9 @@ class Model:
         if inner is recording:
             return probabilities
         return back_from(probabilities, inner.fps, recording.fps, recording.frames)
+
+
+def _add(total: NDArray[np.float32], probabilities: NDArray[np.float32]) -> None:
+    for start, block in in_blocks(probabilities):
+        total[start : start + len(block)] += block
+        let_go(total)

@@ -48,7 +48,7 @@ def named_reader(name: str, registry: Registry) -> Component[Any]:
 
 
 def guessed_reader(file: Path) -> Component[Any]:
-    """Return the one reader that takes files of this suffix."""
+    """Return the one reader that takes files of this suffix; of several, the one that can read this file."""
     from mabe_core.discovery import load_plugins
 
     registry = load_plugins()
@@ -57,6 +57,9 @@ def guessed_reader(file: Path) -> Component[Any]:
     fitting = [spec.name for spec in offers if suffix in spec.suffixes]
     if len(fitting) == 1:
         return named_reader(fitting[0], registry)
+    able = [name for name in fitting if _can_read(named_reader(name, registry), file)]
+    if len(able) == 1:
+        return named_reader(able[0], registry)
     if fitting:
         raise DataError.at(
             file, f"could be read by {', '.join(fitting)}: say which, such as `--pose-reader {fitting[0]}`."
@@ -65,10 +68,21 @@ def guessed_reader(file: Path) -> Component[Any]:
     raise DataError.at(file, f"has a suffix that no pose reader takes; they take {', '.join(known)}.")
 
 
-def pose_files(words: Sequence[Path], reader: Component[Any] | None) -> list[Path]:
+def _can_read(reader: Component[Any], file: Path) -> bool:
+    try:
+        reader.build()(file)
+    except UserError:
+        return False
+    return True
+
+
+def pose_files(
+    words: Sequence[Path], reader: Component[Any] | None, besides: Path | None = None
+) -> list[Path]:
     """Return the files that are named, and of folders those in them that this reader takes, in order.
 
-    Raises UserError where there is no such file, or none in a folder.
+    besides: where predictions go; those in there are none. Raises UserError where there is no such file, or
+    none in a folder.
     """
     found: list[Path] = []
     for word in words:
@@ -76,7 +90,7 @@ def pose_files(words: Sequence[Path], reader: Component[Any] | None) -> list[Pat
             found.append(word)
             continue
         suffixes = reader.spec.suffixes if reader and isinstance(reader.spec, PoseReaderSpec) else ()
-        inside = [file for file in _below(word) if not suffixes or file.suffix.lower() in suffixes]
+        inside = [file for file in _below(word, besides) if not suffixes or file.suffix.lower() in suffixes]
         if not inside:
             told = f" of {', '.join(suffixes)}" if suffixes else ""
             raise UserError(f"there is no file{told} in the folder {word}")
@@ -84,12 +98,12 @@ def pose_files(words: Sequence[Path], reader: Component[Any] | None) -> list[Pat
     return list(dict.fromkeys(found))
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _below(folder: Path, besides: Path | None) -> Iterator[Path]:
     for entry in sorted(folder.iterdir()):
-        if entry.name.startswith("."):
+        if entry.name.startswith(".") or (besides and besides.exists() and entry.samefile(besides)):
             continue
         if entry.is_dir():
-            yield from _below(entry)
+            yield from _below(entry, besides)
         else:
             yield entry
 

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mabe_core.errors import UserError
+from mabe_core.exchange import Recording
+from mabe_core.long_arrays import in_blocks, let_go
 
 
 @attrs.frozen
@@ -55,7 +57,7 @@ class Prediction:
 
     fps: frames a second. classes: names of the columns. background: the class of frames without a bout.
     views: one for each choice of individuals that the model was trained to look at. notes: what was done to
-    the recording to fit the model.
+    the recording to fit the model. tracks: what was looked at, in the model's order of keypoints.
     """
 
     recording: str
@@ -64,6 +66,7 @@ class Prediction:
     background: str
     views: tuple[PredictedView, ...]
     notes: tuple[str, ...] = ()
+    tracks: Recording | None = None
 
     @property
     def frames(self) -> int:
@@ -92,24 +95,25 @@ class Prediction:
                 stop_second=stop / self.fps,
                 agent=view.agent,
                 target=view.target,
-                probability=float(view.probabilities[start:stop, column].mean(dtype=np.float64)),
+                probability=_mean(view.probabilities[start:stop, column]),
             )
             for view in self.views
             for column, name in enumerate(self.classes)
             if name != self.background
-            for start, stop in stretches(view.labels[:, column] == 1)
+            for start, stop in stretches(view.labels[:, column])
         ]
         return sorted(found, key=lambda bout: (bout.start, bout.stop))
 
     def save(self, file: str | Path, *, form: str = "csv", frames: bool = False, force: bool = False) -> Path:
         """Write it as `mabe predict` does; return the file.
 
-        form: csv or boris. frames: of csv, a row a frame instead of a row a bout. force: overwrite a file.
-        Raises UserError where there is a file and force is not set.
+        form: one of `mabe predict --format`. frames: of csv, a row a frame instead of a row a bout. force:
+        overwrite a file. Raises UserError where there is a file and force is not set, or the format cannot
+        hold it.
         """
-        from mabe_core.inference.writers import table_file
+        from mabe_core.inference.writers import prediction_file
 
-        with table_file(Path(file), self.classes, form, frames=frames, force=force) as add:
+        with prediction_file(Path(file), self.classes, form, frames=frames, force=force) as add:
             add(self)
         return Path(file)
 
@@ -122,7 +126,18 @@ class Prediction:
         return self.views[0]
 
 
-def stretches(marked: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return [start, stop) of each run of marked frames."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], marked, [False]]).astype(np.int8)))
-    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
+def stretches(labels: NDArray[np.int8]) -> list[tuple[int, int]]:
+    """Return [start, stop) of each run of frames that are labelled 1."""
+    edges: list[int] = []
+    last = False
+    for start, block in in_blocks(labels):
+        marked = np.concatenate([[last], block == 1])
+        edges += (start + np.flatnonzero(marked[1:] != marked[:-1])).tolist()
+        last = bool(marked[-1])
+    ends = [*edges, len(labels)] if last else edges
+    return list(zip(ends[::2], ends[1::2], strict=True))
+
+
+def _mean(probabilities: NDArray[np.float32]) -> float:
+    let_go(probabilities)  # of the bouts before
+    return float(probabilities.mean(dtype=np.float64))

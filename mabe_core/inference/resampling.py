@@ -9,7 +9,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from mabe_core.exchange import Recording, View
+from mabe_core.exchange import UNLABELLED, Recording, View
+from mabe_core.long_arrays import constant, in_blocks, let_go, long_array
 
 # 29.97 and 30000/1001 are one frame rate, 29.97 and 30 are two
 SAME_FPS = 5e-4
@@ -35,14 +36,11 @@ def resampled(recording: Recording, trained: Sequence[float]) -> Recording:
         return recording
     fps = nearest_rate(recording.fps, trained)
     frames = max(int((recording.frames - 1) / recording.fps * fps) + 1, 1)
-    times = np.arange(frames) * (recording.fps / fps)
-    before = np.minimum(times.astype(np.int64), recording.frames - 1)
-    after = np.minimum(before + 1, recording.frames - 1)
-    share = (times - before).astype(np.float32)[:, None, None, None]
-    points = recording.points[before]
-    on_line = points + (recording.points[after] - points) * share
-    points = np.where(share == 0, points, on_line)
-    no_labels = np.full((frames, recording.views[0].labels.shape[1]), -1, dtype=np.int8)
+    points = long_array((frames, *recording.points.shape[1:]), np.float32)
+    for start, block in in_blocks(points):
+        block[:] = _on_lines(recording.points, np.arange(start, start + len(block)) * (recording.fps / fps))
+        let_go(recording.points)
+    no_labels = constant((frames, recording.views[0].labels.shape[1]), np.int8(UNLABELLED))
     views = tuple(View(view.individuals, no_labels) for view in recording.views)
     return attrs.evolve(recording, points=points, fps=fps, views=views, confidence=None)
 
@@ -51,6 +49,19 @@ def back_from(
     probabilities: NDArray[np.float32], fps: float, wanted: float, frames: int
 ) -> NDArray[np.float32]:
     """Return of each frame at the wanted rate the probabilities of the frame nearest in time."""
-    place = np.rint(np.arange(frames) * (fps / wanted)).astype(np.int64)
-    chosen: NDArray[np.float32] = probabilities[np.minimum(place, len(probabilities) - 1)]
+    chosen = long_array((frames, probabilities.shape[1]), np.float32)
+    for start, block in in_blocks(chosen):
+        place = np.rint(np.arange(start, start + len(block)) * (fps / wanted)).astype(np.int64)
+        block[:] = probabilities[np.minimum(place, len(probabilities) - 1)]
+        let_go(probabilities)
     return chosen
+
+
+def _on_lines(points: NDArray[np.float32], times: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return the points at these times, counted in frames."""
+    before = np.minimum(times.astype(np.int64), len(points) - 1)
+    after = np.minimum(before + 1, len(points) - 1)
+    share = (times - before).astype(np.float32)[:, None, None, None]
+    first = points[before]
+    on_line: NDArray[np.float32] = np.where(share == 0, first, first + (points[after] - first) * share)
+    return on_line

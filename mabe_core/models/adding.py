@@ -102,9 +102,12 @@ def remove_model(models: ModelFolder, reference: str) -> Event:
 
 
 def check(models: ModelFolder, name: str) -> list[str]:
-    """Return what is wrong with a name's entries: changed or missing files, folders of no version."""
-    told = []
-    names = models.read(name)
+    """Return what is wrong with a name: its history, changed or missing files, folders of no version."""
+    told = models.faults(name)
+    try:
+        names = models.read(name)
+    except UserError as error:
+        return told or [str(error)]
     for version in names.versions:
         told += _entry_faults(models.entry(name, version.number), name, version)
     known = {version.number for version in names.versions}

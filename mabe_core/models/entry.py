@@ -23,7 +23,7 @@ FORMAT = 1
 FILE = "entry.json"
 # all that such a folder holds, whatever else an entry.json from somewhere else may name
 _KNOWN = re.compile(
-    r"experiment\.yaml|record\.json|scores\.json|README\.md|MODEL_CARD\.md|model\.onnx"
+    r"experiment\.yaml|record\.json|scores\.json|post_processing\.json|README\.md|MODEL_CARD\.md|model\.onnx"
     rf"|{PLUGIN_FILE}"
     r"|checkpoints/step-[0-9]{8,12}/(model\.safetensors|state\.json)"
 )

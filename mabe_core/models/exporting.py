@@ -24,6 +24,7 @@ _SAID = {
     "plugins/": "the experiment's own components: Python that is run when the model is loaded",
     "checkpoints/": "the weights, in `model.safetensors`",
     "model.onnx": "the network for other programs: `inputs` (windows, frames, inputs) to `scores`",
+    "post_processing.json": "what post-processing learned from validation recordings",
     "record.json": "what came of the training",
     "scores.json": "how well it did, recording by recording",
 }
@@ -49,6 +50,10 @@ def export(source: ModelSource, folder: Path, runs_dir: Path, *, with_onnx: bool
         if not folder.is_dir() or any(folder.iterdir()):
             raise UserError(f"{folder} is there already, and nothing is written over: name another folder")
         folder.rmdir()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror}. Name another folder") from error
     found = contents_of(source)
     record = read_record(source.run)
     assert record is not None, "a model that was found has a record"
@@ -75,7 +80,8 @@ def contents_of(source: ModelSource) -> Contents:
         contents[name] = (source.folder / name).read_bytes()
         if hashlib.sha256(contents[name]).hexdigest() != expected:
             raise UserError(f"{source.folder / name} was changed")
-    return Contents(entry, contents)
+    files = {name: expected for name, expected in entry.files.items() if name in contents}
+    return Contents(attrs.evolve(entry, files=files), contents)
 
 
 def _add_onnx(source: ModelSource, contents: dict[str, bytes]) -> tuple[float | None, str]:

@@ -75,22 +75,23 @@ def default_models_dir() -> Path:
     return Path(os.environ.get("MABE_MODELS") or "models")
 
 
-def find_model(reference: str, runs_dir: Path, models_dir: Path) -> ModelSource:
-    """Return what a reference leads to; of a run its best checkpoint, of a running one the best so far.
+def find_model(reference: str, runs_dir: Path, models_dir: Path, *, checkpoint: str = "best") -> ModelSource:
+    """Return what a reference leads to; of a run this checkpoint, of a running one the best so far.
 
     Raises UserError where there is none such, it is a study, or a file is missing or was changed.
     """
     path = Path(reference)
     if any(mark in reference for mark in (os.sep, "/")) or reference in (".", ".."):
-        return _in_folder(reference, path)
+        return _in_folder(reference, path, checkpoint)
     models = ModelFolder(models_dir)
     if "@" in reference or reference in models.names():
+        _check_one(reference, checkpoint)
         return _registered(reference, models)
     try:
         found = find(runs_dir, reference)
     except UserError as error:
         if path.is_dir():
-            return _in_folder(reference, path)
+            return _in_folder(reference, path, checkpoint)
         told = str(error).rstrip(".")
         raise UserError(
             f"{told}; and no model in {models} is named so, and there is no such folder here. A run in the "
@@ -98,10 +99,17 @@ def find_model(reference: str, runs_dir: Path, models_dir: Path) -> ModelSource:
         ) from error
     if isinstance(found, Study):
         members = ", ".join(member.id for member in found.members[:3])
+        more = ", …" if len(found.members) > 3 else ""
+        several = "s" if len(found.members) != 1 else ""
         raise UserError(
-            f"{found.id} is a study of {len(found.members)} runs: name one of them ({members}, …)"
+            f"{found.id} is a study of {len(found.members)} run{several}: name one of them ({members}{more})"
         )
-    return _of_run(reference, found)
+    return _of_run(reference, found, checkpoint)
+
+
+def _check_one(reference: str, checkpoint: str) -> None:
+    if checkpoint != "best":
+        raise UserError(f"{reference} is one checkpoint, of which there is no {checkpoint!r}: name the run")
 
 
 def _registered(reference: str, models: ModelFolder) -> ModelSource:
@@ -122,14 +130,15 @@ def _registered(reference: str, models: ModelFolder) -> ModelSource:
     )
 
 
-def _in_folder(reference: str, folder: Path) -> ModelSource:
+def _in_folder(reference: str, folder: Path, chosen: str) -> ModelSource:
     if (folder / FILE).exists():
+        _check_one(reference, chosen)
         return _in_entry(reference, folder)
     run = RunDirectory(folder)
     if not run.record.exists():
         what = "holds no model: neither entry.json nor record.json" if folder.is_dir() else "is no folder"
         raise UserError(f"{folder} {what}")
-    return _of_run(reference, run)
+    return _of_run(reference, run, chosen)
 
 
 def _in_entry(reference: str, folder: Path) -> ModelSource:
@@ -149,16 +158,16 @@ def _in_entry(reference: str, folder: Path) -> ModelSource:
     )
 
 
-def _of_run(reference: str, run: RunDirectory) -> ModelSource:
+def _of_run(reference: str, run: RunDirectory, chosen: str) -> ModelSource:
     record = read_record(run)
     if record is None:
         raise UserError(f"{run.path} has not begun: it has no record.json")
-    checkpoint = chosen_checkpoint(run, "best")
+    checkpoint = chosen_checkpoint(run, chosen)
     try:
         sha256 = str(read_state(run.checkpoints / checkpoint)["sha256"][MODEL])
     except DamagedCheckpointError as error:
         raise UserError(str(error)) from error
-    unfinished = f"{record.id} is {record.state}: this is its best checkpoint so far ({checkpoint})"
+    unfinished = f"{record.id} is {record.state}: this is its {chosen} checkpoint so far ({checkpoint})"
     return ModelSource(
         reference=reference,
         told=f"run {record.id}, {checkpoint}",

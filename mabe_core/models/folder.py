@@ -10,7 +10,7 @@ import attrs
 import filelock
 
 from mabe_core.errors import UserError, did_you_mean
-from mabe_core.models.history import EVENT_FILE, Event, Names, check_name, event_text, parse_event
+from mabe_core.models.history import EVENT_FILE, REMEDY, Event, Names, check_name, event_text, parse_event
 from mabe_core.models.naming import Change
 from mabe_core.runs.files import remove_leftovers, write_whole
 
@@ -49,6 +49,21 @@ class ModelFolder:
         self.read(name)
         return [self._event(name, number) for number in self._numbers(name)]
 
+    def faults(self, name: str) -> list[str]:
+        """Return what is wrong with a name's history: events that are missing, damaged, or cannot be read."""
+        numbers = self._numbers(name)
+        told = [
+            f"{self._file(name, number)} is missing"
+            for number in range(1, max(numbers, default=0))
+            if number not in numbers
+        ]
+        for number in numbers:
+            try:
+                self._event(name, number)
+            except UserError as error:
+                told.append(str(error))
+        return told
+
     def entry(self, name: str, number: int) -> Path:
         """Return the folder of one version."""
         return self.path / name / str(number)
@@ -59,7 +74,7 @@ class ModelFolder:
             numbers = self._numbers(name)
             if numbers != list(range(1, len(numbers) + 1)):
                 raise UserError(
-                    f"the history of {name} in {self.path} lacks an event: it was changed by hand"
+                    f"the history of {name} in {self.path} lacks an event: it was changed by hand. {REMEDY}"
                 )
             event = change(self._event(name, numbers[-1]).after if numbers else Names(), len(numbers) + 1)
             if event is not None:

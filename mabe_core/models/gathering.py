@@ -18,6 +18,7 @@ from mabe_core.runs.checkpoints import (
     read_state,
 )
 from mabe_core.runs.directory import RunDirectory
+from mabe_core.runs.post_processing import FILE as FITTED
 from mabe_core.runs.record import Record, read_record
 from mabe_core.runs.scores import Scores, read_scores
 
@@ -44,6 +45,8 @@ def gather(run: RunDirectory, chosen: str) -> Contents:
     scores = matching_scores(run, checkpoint, model)
     if scores is not None:
         contents["scores.json"] = _content(run.scores, run)
+    if (run.path / FITTED).exists():  # it names the weights that it was fitted to
+        contents[FITTED] = _content(run.path / FITTED, run)
     entry = Entry(
         run=record.id,
         checkpoint=checkpoint,
@@ -80,6 +83,11 @@ def chosen_checkpoint(run: RunDirectory, chosen: str) -> str:
         if pointer is None:
             raise UserError(f"{run.id} has no {chosen} checkpoint yet")
         name = str(pointer["checkpoint"])
+        if name not in there:
+            raise UserError(
+                f"the {chosen} checkpoint of {run.id}, {name}, is not in {run.checkpoints}: it was removed, "
+                f"or not brought here (`mabe pull {run.id}` brings what is in the cloud)"
+            )
     else:
         match = re.fullmatch(r"step-(\d{1,12})", chosen)
         name = f"step-{int(match[1]):08d}" if match else chosen

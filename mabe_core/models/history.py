@@ -21,6 +21,9 @@ What = Literal["added", "promoted", "alias removed", "described", "removed"]
 
 FORMAT = 1
 EVENT_FILE = re.compile(r"(\d{6})\.json")
+REMEDY = (
+    "Bring it back from a backup, or from where the model was pushed to; `mabe models check` lists faults"
+)
 # the alias that a name alone stands for
 BEST = "best"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -86,7 +89,7 @@ def parse_event(content: bytes | str, place: str) -> Event:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or found.get("format") != FORMAT or misfits(found, Event):
-        raise UserError(f"{place} is damaged, or of another version of this program")
+        raise UserError(f"{place} is damaged, or of another version of this program. {REMEDY}")
     after = found["after"]
     names = Names(
         **{

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,30 +9,27 @@ import attrs
 
 from mabe_core.runs.directory import RunDirectory
 from mabe_core.runs.scores import read_scores
+from mabe_core.runs.settings import setting_of
+from mabe_core.runs.spread import Spread
 from mabe_core.runs.studies import study_ids
 from mabe_core.runs.study import Member, Study, read_study
 
-# the axes that scores are spread over, by the last word of their key
-SPREAD_OVER = ("seed", "fold")
-
 
 @attrs.frozen
-class Spread:
-    """The scores of a study's members; values: by metric, one a member that has them."""
+class StudySpread:
+    """The scores of a study's members; scores: by metric, over the members that have them."""
 
     study: str
     members: int
-    values: Mapping[str, list[float]]
+    scores: Mapping[str, Spread]
 
     def told(self, metric: str) -> str:
-        """Return mean and sample standard deviation of one metric."""
-        values = self.values.get(metric, [])
-        if len(values) < 2:
-            return ""
-        return f"{statistics.fmean(values):.4f} ± {statistics.stdev(values):.4f}"
+        """Return mean and sample standard deviation of one metric, where two have it."""
+        spread = self.scores.get(metric)
+        return "" if spread is None or spread.n < 2 else str(spread)
 
 
-def spread(runs_dir: Path, run_id: str, part: str) -> Spread | None:
+def spread(runs_dir: Path, run_id: str, part: str) -> StudySpread | None:
     """Return the spread over seeds and folds around a run, on one part; None where no study has it."""
     for study_id in study_ids(runs_dir):
         study = read_study(runs_dir / study_id)
@@ -43,20 +39,11 @@ def spread(runs_dir: Path, run_id: str, part: str) -> Spread | None:
     return None
 
 
-def _around(study: Study, own: Member, runs_dir: Path, part: str) -> Spread | None:
-    values: dict[str, list[float]] = {}
-    members = 0
-    for member in study.members:
-        if _fixed(member) != _fixed(own):
-            continue
-        scores = read_scores(RunDirectory(runs_dir / member.id))
-        if scores is None or part not in scores.pooled:
-            continue
-        members += 1
-        for name, score in scores.pooled[part].items():
-            values.setdefault(name, []).append(score)
-    return Spread(study.id, members, values) if members > 1 else None
-
-
-def _fixed(member: Member) -> dict[str, object]:
-    return {key: value for key, value in member.settings.items() if key.rpartition(".")[2] not in SPREAD_OVER}
+def _around(study: Study, own: Member, runs_dir: Path, part: str) -> StudySpread | None:
+    alike = [member for member in study.members if setting_of(member.settings) == setting_of(own.settings)]
+    read = [read_scores(RunDirectory(runs_dir / member.id)) for member in alike]
+    pooled = [scores.pooled[part] for scores in read if scores is not None and part in scores.pooled]
+    names = dict.fromkeys(name for each in pooled for name in each)
+    found = {name: Spread.of(each.get(name) for each in pooled) for name in names}
+    known = {name: those for name, those in found.items() if those is not None}
+    return StudySpread(study.id, len(pooled), known) if len(pooled) > 1 else None

@@ -8,8 +8,9 @@ from typing import Any
 
 from mabe_core.pages.calibration import Calibration
 from mabe_core.pages.colours import variable
-from mabe_core.pages.spread import Setting, Spread
+from mabe_core.pages.settings import Setting
 from mabe_core.reports.visible import seen
+from mabe_core.runs.spread import Spread
 
 Spec = dict[str, Any]
 
@@ -22,6 +23,7 @@ def curve_chart(settings: Sequence[Setting], columns: Mapping[str, str]) -> Spec
     columns: of metrics.jsonl, each with "solid" or "dashed". None where no epoch has any of them.
     """
     thin, bold = [], []
+    epochs: set[int] = set()
     for number, setting in enumerate(settings):
         for column, line in columns.items():
             same = {"setting": number, "line": line}
@@ -30,6 +32,7 @@ def curve_chart(settings: Sequence[Setting], columns: Mapping[str, str]) -> Spec
                 for epoch, value in column_of(member.epochs, column):
                     thin.append({**same, "epoch": epoch, "value": value, "member": member.id})
                     by_epoch.setdefault(epoch, []).append(value)
+            epochs |= by_epoch.keys()
             bold += [{**same, "epoch": epoch, "value": fmean(those)} for epoch, those in by_epoch.items()]
     if not thin:
         return None
@@ -38,7 +41,7 @@ def curve_chart(settings: Sequence[Setting], columns: Mapping[str, str]) -> Spec
             "field": "epoch",
             "type": "quantitative",
             "title": "epoch",
-            "axis": {"tickMinStep": 1, "tickCount": 6, "format": "d", "labelOverlap": True},
+            "axis": {"values": whole_ticks(sorted(epochs)), "format": "d"},
             "scale": {"zero": False, "nice": False},
         },
         "y": {
@@ -63,6 +66,13 @@ def curve_chart(settings: Sequence[Setting], columns: Mapping[str, str]) -> Spec
     return {"width": WIDTH, "height": 190, "layer": layers}
 
 
+def whole_ticks(epochs: Sequence[int]) -> list[int]:
+    """Return the epochs that an axis is labelled with: the first, and at most six more, evenly apart."""
+    first, last = epochs[0], epochs[-1]
+    step = max(1, -(-(last - first) // 6))
+    return list(range(first, last + 1, step))
+
+
 def column_of(epochs: Iterable[Mapping[str, Any]], column: str) -> list[tuple[int, float]]:
     """Return (epoch, value) of one column, where a line has it and it is finite."""
     found = [(line["epoch"], line.get(column)) for line in epochs]
@@ -73,10 +83,13 @@ def column_of(epochs: Iterable[Mapping[str, Any]], column: str) -> list[tuple[in
     ]
 
 
-def spread_chart(rows: Sequence[tuple[str, Spread, str]], title: str) -> Spec:
+def spread_chart(
+    rows: Sequence[tuple[str, Spread, str]], title: str, *, domain: tuple[float, float] | None = None
+) -> Spec:
     """Draw one row a thing: each value a ring, the mean a dot, the standard deviation a bar to both sides.
 
-    rows: label, in which a line break begins a new line, values, colour.
+    rows: label, in which a line break begins a new line, values, colour. domain: of the axis; by default that
+    of the values.
     """
     order = [str(number) for number in range(len(rows))]
     # inside an expression JSON's escapes would hide what cannot be shown
@@ -107,7 +120,7 @@ def spread_chart(rows: Sequence[tuple[str, Spread, str]], title: str) -> Spec:
     }
     x = {
         "type": "quantitative",
-        "scale": {"zero": False, "padding": 8},
+        "scale": {"domain": domain} if domain else {"zero": False, "padding": 8},
         "axis": {"tickCount": 4},
         "title": title,
     }

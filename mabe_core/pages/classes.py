@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from mabe_core.pages.facts import Facts
-from mabe_core.pages.spread import Spread
+from mabe_core.runs.spread import Spread
 
 # names that data sets give to frames on which nothing of interest happens
 _NO_BEHAVIOUR = frozenset({"other", "background", "none", "no behaviour", "no behavior"})

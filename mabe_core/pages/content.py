@@ -8,13 +8,14 @@ from pathlib import Path
 import attrs
 
 from mabe_core import __version__
+from mabe_core.comparing.table import listed
 from mabe_core.errors import UserError
 from mabe_core.pages import classes
 from mabe_core.pages.bouts import BadBout, bad_bouts, worst
 from mabe_core.pages.calibration import Calibration, Reliability
 from mabe_core.pages.ethograms import MOST, Ethogram, ethogram
 from mabe_core.pages.facts import Facts, facts_of, frames_of
-from mabe_core.pages.spread import (
+from mabe_core.pages.settings import (
     Setting,
     best_first,
     lower_is_better,
@@ -68,6 +69,16 @@ class Content:
     def metrics_of_classes(self) -> list[str]:
         """The held-out scores of one class each, such as `f1_attack`."""
         return [name for name in self._metrics if self._is_of_class(name)]
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be known of members, said once of all that it is true of, and then of frames."""
+        ids: dict[str, list[str]] = {}
+        for member in self.members:
+            for each in member.told:
+                ids.setdefault(each, []).append(member.id)
+        of_members = [f"{listed(those)}: {each}" if self.study else each for each, those in ids.items()]
+        return [*of_members, *self.told]
 
     @property
     def _metrics(self) -> list[str]:

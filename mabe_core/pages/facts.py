@@ -85,11 +85,9 @@ def _facts(run: RunDirectory, settings: dict[str, Any]) -> Facts:
     except UserError as error:
         told.append(str(error))
     if state == "running":
-        told.append(f"It is running: epoch {_of(record)}. Numbers are those of {_updated(record)}.")
+        told.append(f"It is running, {_of(record)}. Numbers are those of {_updated(record)}.")
     elif state == "interrupted":
-        told.append(
-            f"It was interrupted in epoch {_of(record)}; `mabe-run --resume {run.id}` goes on with it."
-        )
+        told.append(f"It was interrupted {_of(record)}; `mabe-run --resume {run.id}` goes on with it.")
     elif state == "failed" and record is not None:
         told.append(f"It failed: {record.failure or 'for a reason that was not recorded'}")
     if record is not None and not epochs:
@@ -125,7 +123,9 @@ def _record(run: RunDirectory, told: list[str]) -> tuple[Record | None, str]:
 
 
 def _of(record: Record | None) -> str:
-    return f"{record.epoch} of {record.epochs}" if record else "?"
+    if record is None or record.epoch == 0:
+        return "before the end of its first epoch"
+    return f"after epoch {record.epoch} of {record.epochs}"
 
 
 def _updated(record: Record | None) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from mabe_core.comparing.bootstrap import CONFIDENCE, Difference
-from mabe_core.comparing.groups import Group, Spread
+from mabe_core.comparing.groups import Group
 from mabe_core.comparing.table import Compared, Line, listed
 from mabe_core.comparing.tried import CODE
 from mabe_core.reports.console import written
@@ -28,7 +28,7 @@ def print_compared(screen: Console, compared: Compared) -> None:
             [
                 f"{number + 1}",
                 *(_setting(group, key) for key in keys),
-                *(_spread(group.spread(metric)) for metric in compared.metrics),
+                *(str(group.spread(metric) or "") for metric in compared.metrics),
                 _n(group),
                 beside if number == compared.against else _difference(line.difference),
                 group.runs[0].run.id if len(group.runs) == 1 else f"{len(group.runs)} runs",
@@ -111,11 +111,7 @@ def _json_row(compared: Compared, number: int, line: Line) -> dict[str, Any]:
         "seeds": list(dict.fromkeys(run.seed for run in group.runs)),
         "folds": list(dict.fromkeys(run.fold for run in group.runs if run.fold is not None)),
         "part": group.parts,
-        "scores": {
-            metric: {"mean": each.mean, "sd": each.deviation, "n": len(each.values), "values": each.values}
-            for metric, each in spreads.items()
-            if each is not None
-        },
+        "scores": {metric: each.as_dict() for metric, each in spreads.items() if each is not None},
         "baseline": number == compared.against,
         "difference": found,
     }
@@ -137,13 +133,6 @@ def _setting(group: Group, key: str) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _spread(spread: Spread | None) -> str:
-    if spread is None:
-        return ""
-    deviation = spread.deviation
-    return f"{spread.mean:.4f}" + ("" if deviation is None else f" ± {deviation:.4f}")
 
 
 def _n(group: Group) -> str:
@@ -172,9 +161,10 @@ def _legend(compared: Compared) -> list[str]:
     found = [line.difference for line in compared.lines if isinstance(line.difference, Difference)]
     if found:
         most = max(each.recordings for each in found)
-        pooled = " of folds together" if any(run.fold is not None for run in runs) else ""
+        pooled = ", folds put together" if any(run.fold is not None for run in runs) else ""
+        drawn = f"; {CONFIDENCE:.0%} of {compared.draws:,} draws of {most} recordings lie in the interval"
         told.append(
-            f"differences are paired on the frames that both scored{pooled}, averaged over seeds; "
-            f"{CONFIDENCE:.0%} of {compared.draws:,} draws of {most} recordings lie in the interval"
+            f"differences are paired on the frames that both scored{pooled} and averaged over seeds"
+            f"{drawn if most > 1 else ''}"
         )
     return told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -16,9 +17,10 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def print_comparison(screen: Console, compared: Comparison) -> None:
-    """Print everything that differs."""
+    """Print what differs; of two components of different names, what both can be told."""
     before, after = compared.before, compared.after
-    rows = [*compared.settings, *compared.components]
+    own = _of_one_alone(compared.settings)
+    rows = [*(each for each in compared.settings if each not in own), *compared.components]
     if rows:
         table = Table(box=None, header_style="bold", pad_edge=False)
         for title in ("what differs", before.name, after.name, "in the id"):
@@ -32,12 +34,24 @@ def print_comparison(screen: Console, compared: Comparison) -> None:
                 style="" if each.in_id else "dim",
             )
         screen.print(table)
+    if own:
+        screen.print(
+            f"… and {len(own)} settings that one component has and the other lacks (--json)", style="dim"
+        )
     for file in compared.files:
         screen.print()
         print_diff(screen, file, compared)
     if rows or compared.files:
         screen.print()
     screen.print(_verdict(compared))
+
+
+def _of_one_alone(settings: Sequence[Difference]) -> list[Difference]:
+    """Return the settings of a component that gave way to another one, which has none of that name."""
+    renamed = tuple(each.what.removesuffix("name") for each in settings if each.what.endswith(".name"))
+    return [
+        each for each in settings if each.what.startswith(renamed) and ABSENT in (each.before, each.after)
+    ]
 
 
 def print_edits(screen: Console, compared: Comparison) -> None:

@@ -17,6 +17,7 @@ from mabe_core.training.events import (
     Saved,
     Scoring,
     Stepped,
+    StoppedEarly,
     Warned,
 )
 
@@ -70,6 +71,8 @@ class ProgressDisplay:
                     f"{self._monitor} {metrics[f'val_{self._monitor}']:.4f}{star}  "
                     f"{metrics['seconds']:.1f} s, {metrics['steps_per_second']:.1f} steps/s"
                 )
+            case StoppedEarly(epoch=epoch, why=why):
+                self._console.print(f"stopped early after epoch {epoch}: {why}")
             case Scoring(checkpoint=checkpoint, stretches=stretches):
                 told = ", ".join(f"{count} of {part}" for part, count in stretches.items())
                 self._console.print(f"scoring the recordings held out ({told}) with {checkpoint}")

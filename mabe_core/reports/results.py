@@ -28,6 +28,8 @@ def results(run: RunDirectory, record: Record) -> Group:
     except UserError as error:
         return Group(_table(epochs, best, last, None), Text(str(error), style="yellow"))
     told: list[RenderableType] = [Text(line) for line in _absent_classes(record, epochs.get(last, {}))]
+    if record.stopped_early:
+        told.append(Text(f"stopped early: {record.stopped_early}", style="dim"))
     if best is not None:
         told.append(Text(f"best: chosen by {record.monitor} on this same validation data", style="dim"))
     if final is not None:

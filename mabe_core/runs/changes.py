@@ -1,10 +1,11 @@
-"""What differs from when a run was begun: data, software, hardware, what `auto` became; in words."""
+"""What differs from when a run was begun: data, parts, software, hardware, what `auto` became; in words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from mabe_core.errors import Problem, UserError
 from mabe_core.runs.record import Record
 
 # what of a machine decides the bits of a result; host and kernel do not
@@ -58,6 +59,22 @@ def data_changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[st
         elif before[name] != after[name]:
             told.append(f"{name} has other content")
     return told
+
+
+def check_partition_is_as_before(record: Record, split: str, partition: str) -> None:
+    """Raise UserError where the split now makes other parts than those that the run was begun with.
+
+    split: its name. partition: the parts' fingerprint; a record from before it was kept is not compared.
+    """
+    if record.partition not in ("", partition):
+        raise UserError(
+            Problem(
+                f"{record.id} was run on other parts: {split} does not give the same again, so frames that "
+                "were trained on may be validated on now. `--fresh` trains again and moves the old run "
+                "aside; `mabe plugin check` finds a split or dataset that depends on more than its settings",
+                path="data.split",
+            )
+        )
 
 
 def _differing(before: Mapping[str, Any], after: Mapping[str, Any], names: list[str]) -> list[str]:

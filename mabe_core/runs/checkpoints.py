@@ -1,7 +1,8 @@
 """Checkpoints: tensors in safetensors, the rest in JSON, each file with its SHA-256; no pickle.
 
 A checkpoint is a folder that is renamed into place once everything in it is flushed. `state.json` is
-written last; a folder without it, or whose files differ from the hashes in it, does not count as one.
+written last; a folder without it, whose state is not as it was sealed, or whose files differ from the hashes
+in it, does not count as one.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ import attrs
 
 from mabe_core.errors import RunError
 from mabe_core.runs.files import read_json, remove, sync_directory, temporary_name, write_synced, writing
+from mabe_core.runs.seal import is_sealed, seal
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = 1
+# 1 had no seal
+FORMAT = 2
 MODEL = "model.safetensors"
 TRAINING = "training.safetensors"
 STATE = "state.json"
@@ -47,29 +50,46 @@ class DamagedCheckpointError(RunError):
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint into the folder of checkpoints; return its own folder."""
+    """Write a checkpoint into the folder of checkpoints; return its own folder.
+
+    A whole one of the same step is let be: it is of the same run, and readers would miss it while it is
+    replaced. Raises RunError where it cannot be written; nothing of it is left then.
+    """
     from safetensors.torch import save
 
     final = folder / checkpoint.name
+    if final.exists() and _is_whole(final):
+        return final
     temporary = temporary_name(final)
-    replaced = temporary.with_suffix(".replaced")
+    damaged = temporary.with_suffix(".damaged")
     contents = {MODEL: save(dict(checkpoint.model)), TRAINING: save(dict(checkpoint.training))}
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    state = {"format": FORMAT, **checkpoint.state, "sha256": hashes}
-    with writing(final):
+    contents[STATE] = seal({"format": FORMAT, **checkpoint.state, "sha256": hashes}, default=_number)
+    with writing(final, sum(map(len, contents.values()))):
         shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        for name, content in contents.items():
-            write_synced(temporary / name, content)
-        write_synced(temporary / STATE, json.dumps(state, indent=1, default=_number).encode())
-        sync_directory(temporary)
-        if final.exists():
-            final.rename(replaced)
-        temporary.rename(final)
+        shutil.rmtree(damaged, ignore_errors=True)
+        try:
+            temporary.mkdir()
+            for name, content in contents.items():
+                write_synced(temporary / name, content)
+            sync_directory(temporary)
+            if final.exists():
+                final.rename(damaged)
+            temporary.rename(final)
+        except OSError:
+            shutil.rmtree(temporary, ignore_errors=True)  # a full disk has room for the record again
+            raise
         sync_directory(folder)
-        shutil.rmtree(replaced, ignore_errors=True)
+    shutil.rmtree(damaged, ignore_errors=True)
     return final
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        read_checkpoint(folder)
+    except DamagedCheckpointError:
+        return False
+    return True
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -102,15 +122,18 @@ def read_state(folder: Path) -> dict[str, Any]:
     """Return a checkpoint's plain values without reading its tensors."""
     file = folder / STATE
     try:
-        state = json.loads(file.read_bytes())
+        content = file.read_bytes()
+        state = json.loads(content)
     except FileNotFoundError as error:
         raise DamagedCheckpointError(f"{file} is missing") from error
     except OSError as error:
         raise DamagedCheckpointError(f"{file} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise DamagedCheckpointError(f"{file} is damaged: {error}") from error
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
+    if not isinstance(state, dict) or state.get("format") not in (1, FORMAT):
         raise DamagedCheckpointError(f"{file} is of another format than {FORMAT}")
+    if not is_sealed(content) and (state["format"] == FORMAT or "seal" in state):
+        raise DamagedCheckpointError(f"{file} is damaged: it is not as it was sealed")
     hashes = state.get("sha256")
     if not isinstance(hashes, dict) or set(hashes) != {MODEL, TRAINING}:
         raise DamagedCheckpointError(f"{file} is damaged: it lacks the SHA-256 of {MODEL} and {TRAINING}")
@@ -137,23 +160,35 @@ def checkpoint_names(folder: Path) -> list[str]:
 
 
 def newest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
-    """Return the newest whole checkpoint, or None, and what was wrong with each newer one."""
-    damage: list[str] = []
-    for name in checkpoint_names(folder):
-        try:
-            return read_checkpoint(folder / name), damage
-        except DamagedCheckpointError as error:
-            damage.append(str(error))
-    return None, damage
+    """Return the newest whole checkpoint, or None, and what was wrong with each newer one.
+
+    One that was deleted after it was listed is no damage: there are newer ones then, so it looks again.
+    """
+    while True:
+        names = checkpoint_names(folder)
+        damage: list[str] = []
+        for name in names:
+            try:
+                return read_checkpoint(folder / name), damage
+            except DamagedCheckpointError as error:
+                damage.append(str(error))
+                if not (folder / name).exists():
+                    break
+        else:
+            return None, damage
 
 
 def prune(folder: Path, keep: Iterable[str]) -> None:
-    """Delete the checkpoints that are not to be kept, and what unfinished writes left."""
+    """Delete the checkpoints that are not to be kept, and what unfinished writes left.
+
+    Each is renamed first, so that no reader finds one that is half deleted.
+    """
     kept = set(keep)
     with writing(folder):
-        for entry in folder.iterdir():
-            unfinished = entry.name.startswith(".step-")
-            if unfinished or (NAME.fullmatch(entry.name) and entry.name not in kept):
+        for entry in sorted(folder.iterdir()):  # leftovers, whose names begin with a dot, first
+            if NAME.fullmatch(entry.name) and entry.name not in kept:
+                remove(entry.rename(temporary_name(entry)))
+            elif entry.name.startswith(".step-"):
                 remove(entry)
 
 

@@ -186,6 +186,9 @@ def find_run(runs_dir: Path, beginning: str) -> RunDirectory:
         return matching[0]
     if matching:
         raise UserError(f"{beginning!r} fits several runs: {', '.join(run.id for run in matching)}")
+    studies = [each for each in all_ids(runs_dir) if each.startswith(beginning)]
+    if studies:  # what is no run is a study
+        raise UserError(f"{studies[0]} is a study, and this is about one run: name one of its members")
     raise UserError(
         f"no run in {runs_dir} is {beginning!r}.{did_you_mean(beginning, [run.id for run in runs])}"
     )

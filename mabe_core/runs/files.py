@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -14,6 +15,8 @@ from typing import Any
 from mabe_core.errors import RunError
 
 TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
+# a full disk, or a full share of one
+NO_SPACE = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def temporary_name(path: Path) -> Path:
@@ -22,12 +25,35 @@ def temporary_name(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn what the system refuses while a path is written into a RunError that names path and reason."""
+def writing(path: Path, needs: int | None = None) -> Iterator[None]:
+    """Turn what the system refuses while a path is written into a RunError that names path and reason.
+
+    needs: bytes, told beside what is free where the disk is full.
+    """
     try:
         yield
     except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise RunError(f"{path} cannot be written: {_reason(error, path, needs)}") from error
+
+
+def _reason(error: OSError, path: Path, needs: int | None) -> str:
+    reason = error.strerror or str(error)
+    if error.errno not in NO_SPACE:
+        return reason
+    try:
+        free = f"{size_text(shutil.disk_usage(path.parent).free)} are free"
+    except OSError:
+        free = "little is free"
+    needed = f"It needs {size_text(needs)}, and {free}" if needs is not None else free
+    return f"{reason}. {needed}. Make room; what was saved before is whole"
+
+
+def size_text(size: int) -> str:
+    """Return bytes in the unit that people read them in."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size} bytes"
 
 
 def sync_directory(folder: Path) -> None:
@@ -42,8 +68,8 @@ def sync_directory(folder: Path) -> None:
 
 
 def write_synced(path: Path, content: bytes) -> None:
-    """Write a file and flush it; for files whose folder is renamed into place as a whole."""
-    with writing(path), path.open("wb") as file:
+    """Write and flush a file whose folder is renamed into place as a whole; inside `writing`."""
+    with path.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -57,14 +83,14 @@ def write_whole(path: Path, content: bytes | str) -> None:
     """
     temporary = temporary_name(path)
     data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
-    try:
-        write_synced(temporary, data)
-        with writing(path):
+    with writing(path, len(data)):
+        try:
+            write_synced(temporary, data)
             temporary.replace(path)
-            sync_directory(path.parent)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        sync_directory(path.parent)
 
 
 def write_json(path: Path, value: Any) -> None:

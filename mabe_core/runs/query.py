@@ -33,6 +33,8 @@ _ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
 _SIGNS = ("=", "!=", "~", *_ORDER)
 _CONSTANTS = {"true": True, "false": False, "null": None, "none": None}
 DEEPEST = 50
+# the key whose values are lengths of time
+AGE = "age"
 
 
 @attrs.frozen
@@ -116,6 +118,9 @@ class Query:
             if types == {datetime.datetime} and each.sign != "~" and time_of(each.word) is None:
                 told = f"{each.key} is a time: write 2026-11-01 or 2026-11-01T14:30, not {each.word}"
                 raise mistake(self.text, each.value_start, told)
+            if each.key == AGE and each.sign != "~" and not _is_length(each.word):
+                told = f"{AGE} is a length of time: write 90min, 12h or 3d, not {each.word}"
+                raise mistake(self.text, each.value_start, told)
             numbers = types <= {int, float, bool, type(None)}
             if each.sign in _ORDER and numbers and not isinstance(each.value, int | float):
                 told = f"{each.key} is a number, and {each.word!r} is none"
@@ -144,6 +149,14 @@ def time_of(word: str) -> datetime.datetime | None:
         return datetime.datetime.fromisoformat(word).astimezone()
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def _is_length(word: str) -> bool:
+    try:
+        seconds(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _suggestion(word: str, words: list[str]) -> str:
@@ -187,10 +200,7 @@ def _value(word: str) -> Any:
         return float(word)
     except ValueError:
         pass
-    try:
-        return seconds(word)
-    except ValueError:
-        return word
+    return seconds(word) if _is_length(word) else word
 
 
 class _Reader:

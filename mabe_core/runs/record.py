@@ -34,12 +34,13 @@ SOFTWARE = ("torch", "numpy", "safetensors")
 class Record:
     """What `record.json` holds.
 
-    auto: what each `auto` of the experiment became. data: SHA-256 of each file that was read.
-    components: who provides each component, with the hashes of its sources. attempts: times it was started.
-    model_input: what the model expects of recordings (model_input.py). held_out: the final scores by name, of
-    the part that `scores.json` says. software, machine, git: of the last attempt. changes: at which step it
-    went on with others, in words. imported: where the weights came from, if not
-    from training: file, sha256, and how their names were carried.
+    stopped_early: why it ended before its last epoch. auto: what each `auto` of the experiment became.
+    data: SHA-256 of each file that was read. partition: SHA-256 of the segments that the split made; none in
+    records from before it was kept. components: who provides each component, with the hashes of its
+    sources. attempts: times it was started. model_input: what the model expects of recordings
+    (model_input.py). held_out: the final scores by name, of the part that `scores.json` says. software,
+    machine, git: of the last attempt. changes: at which step it went on with others, in words. imported:
+    where the weights came from, if not from training: file, sha256, and how their names were carried.
     """
 
     id: str
@@ -55,8 +56,10 @@ class Record:
     held_out: dict[str, float] = attrs.field(factory=dict)
     notice: str = ""
     failure: str = ""
+    stopped_early: str = ""
     auto: dict[str, Any] = attrs.field(factory=dict)
     data: dict[str, str] = attrs.field(factory=dict)
+    partition: str = ""
     report: dict[str, Any] = attrs.field(factory=dict)
     model_input: dict[str, Any] = attrs.field(factory=dict)
     components: list[dict[str, Any]] = attrs.field(

@@ -30,7 +30,7 @@ class Stretch:
 
     counts: of each class, [true positives, false positives, false negatives] over labelled frames.
     confusion: (classes, classes), rows truth; None where a frame may have several classes.
-    scores: each metric on this stretch alone.
+    scores: each metric on this stretch alone. groups: those of the recording, such as its lab.
     """
 
     recording: str
@@ -41,6 +41,7 @@ class Stretch:
     counts: list[list[int]]
     confusion: list[list[int]] | None
     scores: dict[str, float]
+    groups: dict[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen(eq=False)

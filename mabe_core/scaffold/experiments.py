@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from mabe_core.registry import KINDS
 
+WATCHER = "watcher"  # what stands for a kind, of a plugin that offers no component
+
 # files of data/NAME/, by the template that they are
 SAMPLES: Mapping[str, Mapping[str, str]] = {
     "pose_reader": {"pose.csv": "pose.csv", "labels.txt": "labels_caltech.txt"},
@@ -42,6 +44,7 @@ USUAL = {
     "optimizer": "{name: adamw, learning_rate: 3e-3}",
     "scheduler": "cosine",
     "metrics": "",
+    "watchers": "",
 }
 
 ON_FILES = {
@@ -50,8 +53,7 @@ ON_FILES = {
     "sequence_length": "16",
 }
 
-# None: no experiment can name the kind
-CHANGES: Mapping[str, Mapping[str, str] | None] = {
+CHANGES: Mapping[str, Mapping[str, str]] = {
     "model": {"model": "$name", "optimizer": "{name: adamw, learning_rate: 1e-2}"},
     "positional_encoding": {"model": SMALL.replace("}", ", positional_encoding: $name}")},
     "dataset": {"dataset": " $name"},
@@ -64,21 +66,26 @@ CHANGES: Mapping[str, Mapping[str, str] | None] = {
     "optimizer": {"optimizer": "$name"},
     "scheduler": {"scheduler": "$name"},
     "metric": {"metrics": "metrics: [accuracy, f1, $name]\n"},
-    "post_processing": None,
+    "post_processing": {"metrics": "metrics: [accuracy, f1]\npost_processing: [$name]\n"},
+    WATCHER: {},
 }
 
 
-def experiment_slots(name: str, kind: str, *, package: bool) -> dict[str, str] | None:
-    """Return what fills the template of an experiment, or None where no experiment can name the kind."""
-    changes = CHANGES[kind]
-    if changes is None:
-        return None
+def label(kind: str) -> str:
+    """Return what a kind, or a watcher, is called by people."""
+    return kind if kind == WATCHER else KINDS[kind].label
+
+
+def experiment_slots(name: str, kind: str, *, package: bool) -> dict[str, str]:
+    """Return what fills the template of an experiment."""
     words = {
         "$name": name,
-        "$label": KINDS[kind].label,
+        "$label": label(kind),
         "$beside": "in this package" if package else "file beside it",
     }
-    slots = {**USUAL, **changes, **({"plugins": ""} if package else {})}
+    slots = {**USUAL, **CHANGES[kind], **({"plugins": ""} if package else {})}
+    if kind == WATCHER and package:  # a local file watches without being named so
+        slots["watchers"] = "watchers: [$name]\n"
     for slot, text in slots.items():
         for word, meant in words.items():
             text = text.replace(word, meant)

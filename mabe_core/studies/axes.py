@@ -14,11 +14,7 @@ from mabe_core.experiment.compose import steps_of
 from mabe_core.experiment.node import Node
 from mabe_core.experiment.study import MOST_MEMBERS, StudySection
 from mabe_core.registry import Registry
-
-FOLD = "data.split.fold"
-SEED = "seed"
-# scores are spread over these; all else is what is compared
-SPREAD = (FOLD, SEED)
+from mabe_core.runs.settings import FOLD, SEED
 
 
 @attrs.frozen(eq=False)

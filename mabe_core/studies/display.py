@@ -71,9 +71,8 @@ class StudyDisplay:
 
     def began(self, member: MemberExperiment) -> None:
         """Show that a member is started."""
-        task = self._bars.add_task(
-            member.label or member.id, total=None, epoch="starting", speed="", score=""
-        )
+        # the id first: settings may be cut off before what tells two members apart
+        task = self._bars.add_task(_name(member), total=None, epoch="starting", speed="", score="")
         self._lines[member.id] = _Line(member, task, time.monotonic())
         if not self._console.is_terminal:
             self._console.print(f"started   {_name(member)}")

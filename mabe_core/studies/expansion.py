@@ -14,10 +14,10 @@ from mabe_core.errors import Location, Problem, UserError
 from mabe_core.experiment import Document, Experiment, resolve
 from mabe_core.experiment.compose import with_value
 from mabe_core.experiment.node import Node
-from mabe_core.experiment.text import inline_text
 from mabe_core.registry import Registry
 from mabe_core.runs.identity import experiment_id
-from mabe_core.studies.axes import FOLD, SEED, Plan, node_at, plan
+from mabe_core.runs.settings import settings_text
+from mabe_core.studies.axes import Plan, node_at, plan
 
 MOST_PROBLEMS = 20
 
@@ -35,28 +35,6 @@ class MemberExperiment:
     def label(self) -> str:
         """The settings on one line."""
         return settings_text(self.settings)
-
-
-def settings_text(settings: Mapping[str, Any]) -> str:
-    """Write settings on one line, each key by its last word where that tells them apart."""
-    last = [key.rpartition(".")[2] for key in settings]
-    keys = [word if last.count(word) == 1 else key for key, word in zip(settings, last, strict=True)]
-    return "  ".join(f"{key}={value_text(value)}" for key, value in zip(keys, settings.values(), strict=True))
-
-
-def short_key(key: str) -> str:
-    """Return what a column of a table calls a dotted key."""
-    return key.rpartition(".")[2] if key in (FOLD, SEED) else key
-
-
-def value_text(value: Any) -> str:
-    """Write a value on one line, for people: a component by its name, a number to four digits."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, dict) and "name" in value:
-        rest = {key: inner for key, inner in value.items() if key != "name"}
-        return f"{value['name']} {inline_text(rest)}" if rest else str(value["name"])
-    return value if isinstance(value, str) else inline_text(value)
 
 
 @attrs.frozen(eq=False)

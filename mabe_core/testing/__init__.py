@@ -8,8 +8,9 @@ def test_the_plugin_keeps_its_promises():
 
 from __future__ import annotations
 
+from mabe_core.testing.component import check_component
 from mabe_core.testing.findings import Finding, assert_passes
-from mabe_core.testing.plugin import check_component, check_plugin, values_file
+from mabe_core.testing.plugin import check_plugin, values_file
 from mabe_core.testing.values import StoredValues
 
 __all__ = [

@@ -46,4 +46,15 @@ def every_setting_is_a_field(spec: Spec[Any]) -> None:
                 raise Fault(f"{config.__name__}.{name} has no type, so no experiment can set it: write one")
 
 
-CHECKS = (it_is_documented, every_setting_is_a_field)
+def no_default_is_shared(spec: Spec[Any]) -> None:
+    """No default is a list or a map, which all configs would have in common."""
+    for config in _nested(spec.config):
+        for each in attributes(config):
+            if isinstance(each.default, list | dict | set):
+                raise Fault(
+                    f"{config.__name__}.{each.name}: all configs have its default, a "
+                    f"{type(each.default).__name__}, in common: write a tuple, or factory=lambda: …"
+                )
+
+
+CHECKS = (it_is_documented, every_setting_is_a_field, no_default_is_shared)

@@ -37,6 +37,10 @@ class Fault(AssertionError):
     """Raised by a check: the component breaks a promise of its kind."""
 
 
+class Doubt(Exception):
+    """Raised by a check: the component is likely wrong, but it may be meant so."""
+
+
 class NotAsked(Exception):
     """Raised by a check that cannot be made here; the message says why."""
 
@@ -71,12 +75,14 @@ class Suite:
     """The checks of one kind.
 
     prepare: makes of a Subject what each check is given. values: numbers that follow from the config, by
-    which a change of results is noticed.
+    which a change of results is noticed. elsewhere: such numbers, of which another process has to give the
+    same; for kinds that a run is resumed with.
     """
 
     checks: Sequence[Check]
     prepare: Callable[[Subject], Any] = attrs.field(default=lambda subject: subject)
     values: Callable[[Any], Iterable[Any]] | None = None
+    elsewhere: Callable[[Any], Iterable[Any]] | None = None
 
 
 def title(check: Callable[..., Any]) -> str:
@@ -103,6 +109,8 @@ def outcome(about: str, check: Callable[..., str | None], spec: Spec[Any], *give
         note = check(*given)
     except NotAsked as reason:
         return Finding(about, title(check), "skipped", str(reason))
+    except Doubt as doubt:
+        return Finding(about, title(check), "warned", str(doubt), place(spec.build))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything; it is told
         return Finding(about, title(check), "failed", *told(error, spec))
     return Finding(about, title(check), "passed", note or "")

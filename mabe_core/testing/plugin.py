@@ -1,33 +1,23 @@
-"""Checks a plugin, or one of its components, against everything that its kind promises."""
+"""Checks a plugin: that it loads, lightly, under names of its own, and each component that it offers."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import attrs
-
-from mabe_core.configs.fields import describe
 from mabe_core.discovery import Examined, examine
-from mabe_core.errors import Location, UserError
+from mabe_core.errors import Location
 from mabe_core.exchange import DataAccess
-from mabe_core.experiment.structure import resolve_component
 from mabe_core.plugin_faults import place, problem_of
-from mabe_core.registry import KINDS, Origin, Registry, collision_message
-from mabe_core.specs import Spec
-from mabe_core.testing import configs
-from mabe_core.testing.findings import Finding, Subject, outcome, run
-from mabe_core.testing.suites import SUITES
+from mabe_core.plugin_origins import origin_of, source_of
+from mabe_core.registry import Registry, collision_message
+from mabe_core.testing.component import NO_DATA, check_component
+from mabe_core.testing.findings import Finding
+from mabe_core.testing.processes import WATCH_IMPORTS, EndedError, answer_of
 from mabe_core.testing.values import StoredValues
 
 Settings = Mapping[tuple[str, str], Mapping[str, Any]]
-NO_DATA = DataAccess(())
-WATCH = Path(__file__).with_name("watch_imports.py")
 
 
 def check_plugin(
@@ -40,17 +30,26 @@ def check_plugin(
 ) -> list[Finding]:
     """Check everything that a plugin offers.
 
-    target: a plugin file or the name of a module. settings: by (kind, name), what a component is told beside
-    its defaults; a component with required settings is skipped without. samples: files for readers.
-    access: where data names are looked up. stored: the results of an earlier check, to compare with.
-    Raises UserError where there is no such plugin.
+    target: a plugin file, the name of an installed plugin, or that of a module. settings: by (kind, name),
+    what a component is told beside its defaults; a component with required settings is skipped without.
+    samples: files for readers. access: where data names are looked up. stored: the results of an earlier
+    check, to compare with. Raises UserError where there is no such plugin.
     """
+    origin = origin_of(str(target))
+    about = f"plugin {origin.plugin}"
+    try:  # first in a process of its own: one that ends the process that loads it is told of, too
+        imported = answer_of(WATCH_IMPORTS, str(target))
+    except EndedError as error:
+        where = Location(str(origin.file)) if origin.file else None
+        message = f"the process that loads it ends, before it is loaded ({error})"
+        return [Finding(about, "loads", "failed", message, where)]
     examined = examine(str(target))
     ours = {offer.key for offer in examined.offers}
     others = [offer for offer in examined.registry.all() if offer.key not in ours]
     registry = Registry([*others, *examined.offers])  # so that a name that is taken can be looked up
     return [
-        *_loading(examined, str(target)),
+        *_loading(examined, about),
+        *([_is_light(imported, about)] if examined.offers or examined.plugin.events else []),
         *(
             finding
             for offer in examined.offers
@@ -67,97 +66,50 @@ def check_plugin(
 
 
 def values_file(target: str | Path) -> Path | None:
-    """Return where a plugin's values are stored, beside its file or package; None where it is installed."""
-    source = source_of(examine(str(target)).origin)
-    if source is None or {"site-packages", "dist-packages"} & set(source.parts):
-        return None
-    return source.with_name(f"{source.stem}.check.json")
+    """Return where a plugin's values are stored, for its author to keep under version control.
 
-
-def check_component(
-    spec: Spec[Any],
-    settings: Mapping[str, Any] | None = None,
-    *,
-    registry: Registry,
-    samples: Sequence[str | Path] = (),
-    access: DataAccess = NO_DATA,
-    stored: StoredValues | None = None,
-) -> list[Finding]:
-    """Check one component by the suite of its kind; arguments as of check_plugin.
-
-    registry: where the components that it holds are looked up.
+    That is beside a plugin file, and beside the pyproject.toml of a package; None where it is installed.
     """
-    about = f"{KINDS[spec.kind].label} {spec.name}"
-    findings = []
-    for check in configs.CHECKS:
-        finding = outcome(about, check, spec, spec)
-        findings.append(attrs.evolve(finding, location=finding.location and place(spec.config)))
-    missing = [
-        field.name for field in describe(spec.config) if field.required and field.name not in (settings or {})
-    ]
-    if missing:
-        message = f"settings are needed: {', '.join(missing)}. Name an experiment that gives them"
-        return [*findings, Finding(about, "build", "skipped", f"{message} (--experiment, or settings=…)")]
-    try:
-        component = resolve_component(spec.kind, spec.name, settings or {}, registry)
-    except UserError as error:
-        where = place(spec.config)
-        return [*findings, Finding(about, "settings are valid", "failed", str(error), where)]
-    subject = Subject(component, tuple(map(Path, samples)), access)
-    suite = SUITES[spec.kind]
-    findings += run(about, suite, subject)
-    if stored is not None and all(finding.status != "failed" for finding in findings):
-        findings.append(stored.compare(about, suite, subject))
-    return findings
+    origin = origin_of(str(target))
+    source = source_of(origin)
+    installed = source is None or {"site-packages", "dist-packages"} & set(source.parts)
+    if source is None or installed or origin.place == "built-in":
+        return None
+    above = (
+        []
+        if origin.place == "file"
+        else [each for each in source.parents if (each / "pyproject.toml").exists()]
+    )
+    return (above[0] if above else source.parent) / f"{source.stem}.check.json"
 
 
-def _loading(examined: Examined, target: str) -> Iterator[Finding]:
-    about = f"plugin {examined.origin.plugin}"
+def _loading(examined: Examined, about: str) -> Iterator[Finding]:
     for broken in examined.broken:
         assert broken.error is not None, "examine keeps what was raised"
         problem = problem_of(broken.error, broken.origin)
         yield Finding(about, "loads", "failed", problem.message, problem.location)
     if not examined.broken:
-        names = [*(f"{offer.spec.kind} {offer.spec.name}" for offer in examined.offers), *examined.events]
-        yield Finding(about, "loads", "passed", ", ".join(names))
+        names = [f"{offer.spec.kind} {offer.spec.name}" for offer in examined.offers]
+        yield Finding(about, "loads", "passed", ", ".join([*names, *examined.plugin.events]))
     for offers in examined.registry.collisions():
         ours = [offer for offer in offers if offer.origin == examined.origin]
         if ours:
             where = place(ours[0].spec.build)
             yield Finding(about, "names are its own", "failed", collision_message(offers), where)
-    if examined.offers or examined.events:
-        yield _is_light(examined, about, target)
 
 
-def _is_light(examined: Examined, about: str, target: str) -> Finding:
-    """Load the plugin in a process of its own, and see which packages that imports."""
+def _is_light(imported: Sequence[Mapping[str, Any]], about: str) -> Finding:
+    """Tell of heavy packages that were imported when the plugin was loaded."""
     check = "nothing heavy is imported at load"
-    source = source_of(examined.origin)
-    path = os.pathsep.join(entry for entry in sys.path if entry)
-    done = subprocess.run(
-        [sys.executable, "-P", str(WATCH), target, str(source)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:]
-        return Finding(about, check, "failed", f"in a process of its own it ends with {' '.join(last)}")
-    found = json.loads(done.stdout.splitlines()[-1])
-    if not found:
+    if not imported:
         return Finding(about, check, "passed")
-    packages = ", ".join(each["package"] for each in found)
-    message = (
-        f"{packages} is imported when the plugin is loaded, by every `mabe` command: import it in `build`"
+    packages = ", ".join(each["package"] for each in imported)
+    first = imported[0]
+    remedy = (
+        "this line takes names from mabe_core that need it. Take those inside the function that uses them, "
+        "and write no `import *`"
+        if first["through_mabe"]
+        else "import it inside the function that uses it"
     )
-    return Finding(about, check, "failed", message, Location(found[0]["file"], found[0]["line"]))
-
-
-def source_of(origin: Origin) -> Path | None:
-    """Return where a plugin's own code lies: its file, or its package's folder; None if it was not loaded."""
-    if origin.file is not None:
-        return origin.file
-    module = sys.modules.get(origin.module)
-    file = Path(str(module.__file__)) if module is not None and module.__file__ else None
-    return file.parent if file is not None and file.name == "__init__.py" else file
+    message = f"{packages} is imported when the plugin is loaded, by every `mabe` command: {remedy}"
+    return Finding(about, check, "failed", message, Location(first["file"], first["line"]))

@@ -1,4 +1,4 @@
-"""Loads a plugin in a process of its own, and prints which heavy packages that imported, and by which line.
+"""Loads a plugin in a process of its own, and tells which heavy packages that imported, and by which line.
 
 A script, run by its path: importing the package that it lies in would import torch.
 """
@@ -10,36 +10,52 @@ import json
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
+import mabe_core
 from mabe_core.discovery import examine
+from mabe_core.plugin_origins import source_of
 
-HEAVY = ("torch", "modal", "numpy", "pandas", "h5py", "sklearn", "scipy", "mlflow", "tensorboardX")
+HEAVY = (
+    *("torch", "torchvision", "tensorflow", "keras", "jax", "transformers", "lightning"),
+    *("numpy", "pandas", "polars", "pyarrow", "scipy", "sklearn", "statsmodels", "numba", "xgboost"),
+    *("matplotlib", "seaborn", "plotly", "bokeh", "cv2", "PIL", "skimage", "h5py", "tables", "zarr"),
+    *("modal", "mlflow", "tensorboardX", "tensorboard", "wandb", "sqlalchemy", "requests", "boto3"),
+)
+PUBLIC_SURFACE = str(mabe_core.__file__)
 
 
 class Watch(importlib.abc.MetaPathFinder):
     """Notes who imports a heavy package for the first time, and finds nothing."""
 
-    def __init__(self, source: Path) -> None:
-        self.source = source
-        self.found: list[dict[str, object]] = []
+    def __init__(self) -> None:
+        self.noted: list[tuple[str, list[traceback.FrameSummary]]] = []
 
     def find_spec(self, fullname: str, *_: object) -> None:
-        """Note the plugin's own line, the one nearest to the import."""
-        if fullname not in HEAVY:
-            return
-        frames = reversed(traceback.extract_stack())
-        inside = [frame for frame in frames if Path(frame.filename).is_relative_to(self.source)]
-        if inside:
-            line = {"file": inside[0].filename, "line": inside[0].lineno}
-            self.found.append({"package": fullname, **line})
+        """Note the stack, the line nearest to the import first."""
+        if fullname in HEAVY:
+            self.noted.append((fullname, traceback.extract_stack()[::-1]))
+
+    def of(self, source: Path) -> list[dict[str, Any]]:
+        """Return what was imported by code that lies in `source`, and whether by way of mabe_core's names."""
+        found = []
+        for package, frames in self.noted:
+            for number, frame in enumerate(frames):
+                if Path(frame.filename).is_relative_to(source):
+                    through = any(each.filename == PUBLIC_SURFACE for each in frames[:number])
+                    line = {"file": frame.filename, "line": frame.lineno}
+                    found.append({"package": package, "through_mabe": through, **line})
+                    break
+        return found
 
 
-def main(target: str, source: str) -> None:
-    """Print a JSON list of what was imported by the plugin whose code lies in `source`."""
-    watch = Watch(Path(source))
+def main(request: str, answer: str) -> None:
+    """Write what is imported when the plugin that is asked for is loaded."""
+    watch = Watch()
     sys.meta_path.insert(0, watch)
-    examine(target)
-    print(json.dumps(watch.found))
+    examined = examine(json.loads(request))
+    source = source_of(examined.origin)
+    Path(answer).write_text(json.dumps(watch.of(source) if source else []), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from mabe_core.training.features import FeaturePipeline
 class Batches(Protocol):
     """Maps window starts int64 (batch,) to a batch.
 
-    Inputs are (batch, frames, inputs), targets int64 (batch, frames).
+    Inputs are (batch, frames, inputs); targets int64 (batch, frames), or int8 (batch, frames, classes) where
+    a frame may have several.
     """
 
     def __call__(self, starts: Tensor) -> tuple[Tensor, Tensor]: ...
@@ -25,7 +26,7 @@ class Batches(Protocol):
 class TableBatches:
     """Batches gathered out of features that were computed once a recording.
 
-    columns (frames, inputs), targets (frames,), offsets (window frames,).
+    columns (frames, inputs), targets (frames,) or (frames, classes), offsets (window frames,).
     """
 
     columns: Tensor

@@ -17,16 +17,27 @@ from mabe_core.training.parts import Parts
 
 
 def check_dataset(experiment: Experiment, dataset: Dataset) -> None:
-    """Raise UserError that lists what is wrong with a dataset's recordings, at most 20 faults."""
+    """Raise UserError that lists what is wrong with a dataset's recordings, at most 20 faults.
+
+    And where the loss is for classes of the other kind: such that may share a frame, or exclude each other.
+    """
     told = list(dataset_faults(dataset))[:20]
-    loss = experiment.loss.spec
-    if not dataset.exclusive:
-        told.append("several classes a frame are not supported yet")
-    if loss is not None and not loss.exclusive:
-        raise UserError(Problem("a loss of several classes a frame is not supported yet", path="loss"))
     if told:
         name = experiment.data.dataset.name
         raise UserError(Problem(f"dataset {name} gave {fault}", path="data.dataset") for fault in told)
+    loss = experiment.loss.spec
+    if loss is not None and loss.exclusive != dataset.exclusive:
+        has, wants = "exclude each other", "may share a frame"
+        if not dataset.exclusive:
+            has, wants = wants, has
+        remedy = "cross_entropy" if dataset.exclusive else "binary_cross_entropy"
+        raise UserError(
+            Problem(
+                f"{experiment.loss.name} is for classes that {wants}; those of this data {has}. Name another "
+                f"loss, such as {remedy}",
+                path="loss",
+            )
+        )
 
 
 def dataset_faults(dataset: Dataset) -> Iterator[str]:
@@ -111,7 +122,7 @@ def check_outputs(experiment: Experiment, parts: Parts, data: TrainingData) -> N
         with blame("model", experiment.model):
             scores = parts.model.eval()(inputs)
         parts.model.train(was_training)
-        wanted = (*targets.shape, data.shape.num_classes)
+        wanted = (*inputs.shape[:2], data.shape.num_classes)
         if not isinstance(scores, Tensor) or scores.dim() not in (3, 4) or scores.shape[-3:] != wanted:
             found = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
             raise UserError(

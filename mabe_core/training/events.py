@@ -47,6 +47,14 @@ class EpochEnded:
 
 
 @attrs.frozen
+class StoppedEarly:
+    """No epoch is trained after this one; why, in words."""
+
+    epoch: int
+    why: str
+
+
+@attrs.frozen
 class Saved:
     """A checkpoint is on disk."""
 
@@ -76,7 +84,7 @@ class Warned:
     message: str
 
 
-Event = DataRead | Began | Stepped | EpochEnded | Saved | Scoring | Ended | Warned
+Event = DataRead | Began | Stepped | EpochEnded | StoppedEarly | Saved | Scoring | Ended | Warned
 Observer = Callable[[Event], None]
 
 

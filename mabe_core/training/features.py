@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import attrs
 import torch
 from torch import Tensor
 
 from mabe_core.exchange import Augmentation, Feature, Pose, PoseLayout, Recording
 from mabe_core.experiment.schema import Data
+
+# gives the points of frames [start, stop) of a recording
+ReadPoints = Callable[[int, int], Tensor]
+# frames of a recording that are too many to be had at once, which are looked at together
+FRAMES_AT_ONCE = 1 << 15
 
 
 @attrs.frozen
@@ -48,6 +55,30 @@ class FeaturePipeline:
             pose = feature(pose)
         return pose
 
+    def known(self, read: ReadPoints, frames: int) -> FeaturePipeline | None:
+        """Return the pipeline for one recording, block by block: no feature needs the whole of it any more.
+
+        None where a feature that looks at the whole recording does not offer `over`.
+        """
+        local: list[Feature] = []
+        for feature in self.whole_features:
+            if feature.context is None:
+                over = getattr(feature, "over", None)
+                if over is None:
+                    return None
+                before = attrs.evolve(self, whole_features=(), local_features=tuple(local))
+                feature = over(lambda before=before: before.blocks(read, frames))
+            local.append(feature)
+        return attrs.evolve(self, whole_features=(), local_features=(*local, *self.local_features))
+
+    def blocks(self, read: ReadPoints, frames: int) -> Iterator[Pose]:
+        """Yield the pose of a recording after the local features, block after block."""
+        for start in range(0, frames, FRAMES_AT_ONCE):
+            stop = min(start + FRAMES_AT_ONCE, frames)
+            low = max(start - self.context, 0)
+            pose = self.local(Pose(read(low, min(stop + self.context, frames))))
+            yield part(pose, start - low, stop - low)
+
     def augment(self, pose: Pose) -> Pose:
         """Change a batch of windows at random."""
         for augmentation in self.augmentations:
@@ -81,6 +112,12 @@ class FeaturePipeline:
         for name, column in pose.columns.items():
             names += [f"{name}.{number}" for number in range(1, column.shape[-1] + 1)]
         return torch.cat([pose.points.flatten(-3), *pose.columns.values()], dim=-1), tuple(names)
+
+
+def part(pose: Pose, start: int, stop: int) -> Pose:
+    """Return the frames [start, stop) of a recording's pose."""
+    columns = {name: column[start:stop] for name, column in pose.columns.items()}
+    return Pose(pose.points[start:stop], columns)
 
 
 def input_names(data: Data, recording: Recording, individuals: tuple[int, ...]) -> tuple[str, ...]:

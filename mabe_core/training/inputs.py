@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+
 import attrs
 import numpy as np
 import torch
@@ -12,8 +14,9 @@ from mabe_core.errors import Problem, UserError
 from mabe_core.exchange import Dataset, DataShape, Partition, Pose, PoseLayout, Recording
 from mabe_core.experiment.schema import Data
 from mabe_core.training.batches import AugmentedBatches, Batches, TableBatches
+from mabe_core.training.cached import cached_columns
 from mabe_core.training.features import FeaturePipeline, view_layout
-from mabe_core.training.tables import Tables, class_index
+from mabe_core.training.tables import Tables, targets_of
 
 
 @attrs.frozen(eq=False)
@@ -21,7 +24,8 @@ class TrainingData:
     """What the loop trains and validates on, all of it on the device.
 
     train: batches for starts out of train_starts. validation: batches for validation_starts, whose frames
-    that count are marked in validation_counts bool (windows, frames).
+    that count are marked in validation_counts bool (windows, frames). views: where each view begins on the
+    axis of frames that starts count on, and its name; span: frames from a window's first to its last.
     """
 
     shape: DataShape
@@ -33,6 +37,16 @@ class TrainingData:
     class_counts: tuple[int, ...]
     frames: int
     notice: str = ""
+    views: tuple[tuple[int, str], ...] = ()
+    span: int = 1
+
+    def place(self, start: int) -> str:
+        """Return in words where a window lies: its recording, who is seen, its frames from 0."""
+        index = bisect.bisect_right(self.views, start, key=lambda view: view[0]) - 1
+        if index < 0:
+            return f"{start} to {start + self.span - 1}"
+        first, name = self.views[index]
+        return f"{start - first} to {start - first + self.span - 1} of {name}"
 
 
 def prepare(
@@ -58,13 +72,18 @@ def prepare(
         )
     margin = max(pipeline.context for pipeline in pipelines.values()) if data.augmentations else None
     tables = Tables(margin)
+    views = []
     names: tuple[str, ...] = ()
     for number, recording in enumerate(dataset.recordings):
         for view in recording.views:
             pipeline = pipelines[view_layout(recording, view.individuals)]
             points = torch.as_tensor(recording.points[:, list(view.individuals)], dtype=dtype, device=device)
-            before = pipeline.whole(Pose(points))
-            columns, here = pipeline.columns(pipeline.local(before))
+            pose = Pose(points)
+            if margin is None:  # nothing but the columns is needed of it
+                columns, here = cached_columns(data, pipeline, points)
+            else:
+                pose = pipeline.whole(pose)
+                columns, here = pipeline.columns(pipeline.local(pose))
             if names and here != names:
                 raise UserError(
                     f"recording {recording.name} has other inputs than {dataset.recordings[0].name}: "
@@ -80,7 +99,10 @@ def prepare(
                         path="data.features",
                     )
                 )
-            tables.add(number, before, columns, class_index(view.labels, recording.name))
+            targets = targets_of(view.labels, recording.name, exclusive=dataset.exclusive)
+            tables.add(number, pose, columns, targets)
+            seen = [recording.individuals[each] for each in view.individuals]
+            views.append((tables.places[number][-1], f"{recording.name} ({', '.join(seen)})"))
     shape = DataShape(
         input_dim=len(names),
         num_classes=len(dataset.classes),
@@ -93,12 +115,11 @@ def prepare(
     )
     _check_shape(data, shape)
     targets = np.concatenate(tables.targets)
-    starts, labelled = tables.training(targets, partition, window)
+    starts, counts = tables.training(targets, partition, window, shape.num_classes)
     if not len(starts):
         raise UserError(
             Problem("no stretch for train that a window fits into has a labelled frame", path="data.split")
         )
-    counts = np.bincount(labelled, minlength=shape.num_classes)
     _check_classes(counts, shape)
     validation_starts, validation_counts = tables.tiles(partition, window, "validation")
     scored = tables.labelled(targets, validation_starts, validation_counts, window)
@@ -121,6 +142,8 @@ def prepare(
         class_counts=tuple(int(count) for count in counts),
         frames=tables.frames(partition, "train"),
         notice=_notice(tables.frames(partition, "validation") - int(validation_counts.sum())),
+        views=tuple(views),
+        span=window.span,
     )
 
 

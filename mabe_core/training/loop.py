@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import time
-from collections.abc import Callable
-from typing import Any
 
 import attrs
 import torch
 from torch import Tensor
 
-from mabe_core.errors import RunError
-from mabe_core.training.events import EpochEnded, Observer, Stepped
+from mabe_core.exchange import WatchingSchedule
+from mabe_core.experiment.schema import EarlyStopping
+from mabe_core.training.early_stopping import why_stop
+from mabe_core.training.events import EpochEnded, Observer, Stepped, StoppedEarly
 from mabe_core.training.inputs import TrainingData
 from mabe_core.training.interruption import StopRequest
+from mabe_core.training.memory import first_line, out_of_memory
+from mabe_core.training.not_finite import Trail, not_finite_loss, too_many_skipped
 from mabe_core.training.parts import scores
+from mabe_core.training.saving import Saving
+from mabe_core.training.skipping import MOST_IN_A_ROW, Skipping
 from mabe_core.training.state import Progress
 from mabe_core.training.step import Step
-from mabe_core.training.validation import validate
+from mabe_core.training.validation import counted, validate
 
 # seconds between two looks at the running loss; each is a wait for the device
 LOOK_EVERY = 0.25
-
-# saves a checkpoint, given the line of the epoch that just ended (None in mid-epoch)
-Save = Callable[[dict[str, Any] | None], None]
+# best epochs that are remembered, so that another number of them can be kept when a run goes on
+RANKED = 100
 
 
 def epoch_order(windows: int, take: int, seed: int, epoch: int) -> Tensor:
@@ -49,25 +53,41 @@ class Loop:
     seed: int
     monitor: str
     observe: Observer
-    save: Save
+    save: Saving
     stop: StopRequest
+    early_stopping: EarlyStopping | None = None
+    trail: Trail = attrs.field(init=False, factory=Trail)
 
-    def run(self) -> None:
-        """Train, validate and save, epoch by epoch.
+    def run(self) -> str:
+        """Train, validate and save, epoch by epoch; return why it ended before the last, or nothing.
 
-        Raises Interrupted once a stop was asked for and the state is saved, RunError where the loss is not
-        finite.
+        Raises Interrupted once a stop was asked for and the state is saved, NotFiniteError where the loss is
+        not finite, UserError where memory is not enough.
         """
-        schedule = self.step.parts.schedule
+        schedule, factor = self.step.parts.schedule, self.step.parts.factor
         self.step.parts.model.train()
-        while self.progress.step < schedule.total_steps:
+        if isinstance(factor, WatchingSchedule):
+            for earlier in self.progress.scores:
+                factor.epoch_ended(earlier)
+        why = self._why_stop()
+        while self.progress.step < schedule.total_steps and not why:
             epoch = self.progress.step // schedule.steps_per_epoch
             began, first = time.monotonic(), self.progress.step
-            self._train_epoch(epoch)
+            loss = self._train_epoch(epoch)
             seconds = time.monotonic() - began
-            self._end_epoch(epoch + 1, (self.progress.step - first) / seconds, seconds)
+            why = self._end_epoch(epoch + 1, loss, (self.progress.step - first) / seconds, seconds)
+        self.save.wait()
+        if self.progress.step == schedule.total_steps:
+            return ""
+        self.observe(StoppedEarly(self.progress.step // schedule.steps_per_epoch, why))
+        return why
 
-    def _train_epoch(self, epoch: int) -> None:
+    def _why_stop(self) -> str:
+        parts = self.step.parts
+        return why_stop(self.early_stopping, self.monitor, parts.lower_is_better, self.progress.scores)
+
+    def _train_epoch(self, epoch: int) -> float:
+        """Do what is left of an epoch's steps; return their mean loss."""
         schedule, progress, stop = self.step.parts.schedule, self.progress, self.stop
         order = epoch_order(len(self.data.train_starts), schedule.windows_per_epoch, self.seed, epoch)
         first = epoch * schedule.steps_per_epoch
@@ -76,59 +96,103 @@ class Loop:
         self.step.begin(starts, first, progress.step - first, progress.loss_sum)
         look = time.monotonic() + LOOK_EVERY
         while progress.step < last:
-            progress.step += self.step.advance(last - progress.step)
+            before = progress.step
+            progress.step += self._advance(min(last - before, self.save.most(before)))
+            self.trail.add(before, progress.step, progress.loss_sum)
+            due = self.save.due(progress.step)
+            if progress.step == last:
+                break
+            if due or stop.asked:
+                self._look(epoch, starts)
+                self.save(None)
             if stop.asked:
-                self._stop(epoch)
+                self.save.wait()
+                raise stop.interrupted(f"stopped in epoch {epoch + 1} at step {progress.step}, and saved")
             if time.monotonic() >= look:
-                self._look(epoch, progress.step - first)
+                self._look(epoch, starts)
                 look = time.monotonic() + LOOK_EVERY
+        return self._look(epoch, starts)
 
-    def _look(self, epoch: int, steps: int) -> float:
-        loss = self.progress.loss_sum.item() / steps
+    def _advance(self, most: int) -> int:
+        try:
+            return self.step.advance(most)
+        except torch.OutOfMemoryError as error:
+            told = first_line(error)
+        raise out_of_memory(self.step, self.data, told)  # here nothing holds the step's tensors any more
+
+    def _look(self, epoch: int, starts: Tensor) -> float:
+        """Return the mean loss of the epoch so far; raise NotFiniteError where it is not finite."""
+        schedule, progress = self.step.parts.schedule, self.progress
+        first = epoch * schedule.steps_per_epoch
+        steps = progress.step - first
+        if progress.skipping is not None:
+            steps -= self._look_at_skipped(progress.skipping, epoch)
+        loss: float = progress.loss_sum.item() / max(steps, 1)
         if not math.isfinite(loss):
-            raise RunError(
-                f"the loss became {loss} in epoch {epoch + 1}, at or before step {self.progress.step}. The "
-                "inputs are finite, so try a smaller learning rate or grad_clip. Nothing of this was saved"
+            found = self.trail.first()
+            assert found is not None, "sums that were finite are forgotten, no others"
+            before, after = (step - first for step in found)
+            one = f"step {found[1]}"
+            numbers = one if after == before + 1 else f"one of the steps {found[0] + 1} to {found[1]}"
+            batch = starts[before * schedule.batch_size : after * schedule.batch_size].tolist()
+            self.save.wait()
+            raise not_finite_loss(
+                loss, f"{numbers}, in epoch {epoch + 1}", self.data, batch, self.save.newest
             )
-        self.observe(Stepped(epoch + 1, self.progress.step, loss))
+        self.trail.clear()
+        self.observe(Stepped(epoch + 1, progress.step, loss))
         return loss
 
-    def _stop(self, epoch: int) -> None:
-        steps = self.progress.step - epoch * self.step.parts.schedule.steps_per_epoch
-        if steps < self.step.parts.schedule.steps_per_epoch:
-            self._look(epoch, steps)
-            self.save(None)
-            raise self.stop.interrupted(
-                f"stopped in epoch {epoch + 1} at step {self.progress.step}, and saved"
-            )
+    def _look_at_skipped(self, skipping: Skipping, epoch: int) -> int:
+        """Return how many steps of the epoch were left out; raise NotFiniteError where all of late were."""
+        in_a_row = int(skipping.in_a_row)
+        if in_a_row >= MOST_IN_A_ROW:
+            self.save.wait()
+            raise too_many_skipped(in_a_row, self.progress.step, epoch + 1, self.save.newest)
+        return int(skipping.skipped)
 
-    def _end_epoch(self, epoch: int, speed: float, seconds: float) -> None:
-        progress = self.progress
-        train_loss = self._look(epoch - 1, self.step.parts.schedule.steps_per_epoch)
-        parts = self.step.parts
-        evaluation = validate(self.step.forward, parts.model, parts.loss, self.data)
+    def _end_epoch(self, epoch: int, train_loss: float, speed: float, seconds: float) -> str:
+        """Validate and save; return why no epoch follows, or nothing."""
+        progress, parts = self.progress, self.step.parts
+        with contextlib.nullcontext() if progress.average is None else progress.average.in_place():
+            evaluation = validate(self.step.forward, parts.model, parts.loss, self.data)
         values = scores(parts, evaluation)
         progress.loss_sum.zero_()
-        best = self._is_best(values[self.monitor])
-        if best:
-            progress.best = {"score": values[self.monitor], "epoch": epoch, "step": progress.step}
+        skipped = {}
+        if progress.skipping is not None:
+            skipped["skipped_steps"] = int(progress.skipping.skipped)
+            progress.skipping.skipped.zero_()
+        best = self._rank(values[self.monitor], epoch)
+        watches = isinstance(parts.factor, WatchingSchedule)
+        if watches or self.early_stopping is not None:
+            progress.scores.append(values)
+        if isinstance(parts.factor, WatchingSchedule):
+            parts.factor.epoch_ended(values)
         line = {
             "epoch": epoch,
             "step": progress.step,
             "train_loss": train_loss,
             "learning_rate": self.step.rate(),
+            **skipped,
             **{f"val_{name}": value for name, value in values.items()},
-            "confusion": evaluation.confusion.tolist(),
+            **counted(evaluation),
             "seconds": round(seconds, 3),
             "steps_per_second": round(speed, 3),
         }
-        self.save(line)
-        self.observe(EpochEnded(line, best))
-        if progress.step < self.step.parts.schedule.total_steps:
+        self.save(EpochEnded(line, best))
+        if self.stop.asked and progress.step < parts.schedule.total_steps:
+            self.save.wait()
             self.stop.check(f"after epoch {epoch}, and saved")
+        return self._why_stop()
 
-    def _is_best(self, score: float) -> bool:
-        if self.progress.best is None or math.isnan(self.progress.best["score"]):
-            return True
-        before: float = self.progress.best["score"]
-        return score < before if self.monitor in self.step.parts.lower_is_better else score > before
+    def _rank(self, score: float, epoch: int) -> bool:
+        """Put an epoch where it belongs among the best; of equal ones the earlier is better."""
+        better = -1 if self.monitor not in self.step.parts.lower_is_better else 1
+
+        def order(each: dict[str, float]) -> tuple[bool, float]:
+            return math.isnan(each["score"]), better * each["score"]
+
+        entry = {"score": score, "epoch": epoch, "step": self.progress.step}
+        ranking = sorted([*self.progress.ranking, entry], key=order)
+        self.progress.ranking[:] = ranking[:RANKED]
+        return ranking[0] is entry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -21,6 +21,7 @@ from mabe_core.training.blame import build_at
 from mabe_core.training.inputs import TrainingData
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
+MetricFunction = Callable[[Evaluation], Mapping[str, float]]
 
 
 @attrs.frozen
@@ -51,7 +52,7 @@ class Parts:
     loss: LossFunction
     optimizer: Optimizer
     factor: Callable[[int], float]
-    metrics: tuple[Callable[[Evaluation], Mapping[str, float]], ...]
+    metrics: tuple[MetricFunction, ...]
     lower_is_better: frozenset[str]
     schedule: Schedule
 
@@ -76,23 +77,31 @@ def build_parts(
     training = experiment.training
     once_each = -(-data.frames // experiment.data.sequence_length)
     schedule = Schedule(training.epochs, training.windows_per_epoch or once_each, training.batch_size)
-    parts = Parts(
+    metrics = tuple(build_at("metrics", component, data.shape) for component in _each_epoch(experiment))
+    names = _check_scores(experiment, metrics, data.shape)
+    lower = {
+        name
+        for component in _each_epoch(experiment)
+        if component.spec
+        for name in component.spec.lower_is_better
+    }
+    context = ScheduleContext(
+        total_steps=schedule.total_steps,
+        steps_per_epoch=schedule.steps_per_epoch,
+        learning_rate=float(optimizer.param_groups[0]["lr"]),
+        scores=tuple(names),
+        monitor=training.monitor,
+        lower_is_better=frozenset({*lower, "loss"}),
+    )
+    return Parts(
         model=model,
         loss=loss,
         optimizer=optimizer,
-        factor=_factor(experiment, optimizer, schedule),
-        metrics=tuple(build_at("metrics", component, data.shape) for component in _each_epoch(experiment)),
-        lower_is_better=frozenset(
-            name
-            for component in _each_epoch(experiment)
-            if component.spec
-            for name in component.spec.lower_is_better
-        )
-        | {"loss"},
+        factor=_factor(experiment, context),
+        metrics=metrics,
+        lower_is_better=context.lower_is_better,
         schedule=schedule,
     )
-    _check_monitor(experiment, parts, data.shape)
-    return parts
 
 
 def _each_epoch(experiment: Experiment) -> list[Component[Any]]:
@@ -100,12 +109,20 @@ def _each_epoch(experiment: Experiment) -> list[Component[Any]]:
     return [each for each in experiment.metrics if each.spec and each.spec.needs == "confusion"]
 
 
-def _check_monitor(experiment: Experiment, parts: Parts, shape: DataShape) -> None:
-    """Raise UserError where no score of each epoch has the monitor's name, or a name is given twice."""
-    monitor = experiment.training.monitor
-    nothing = np.zeros((shape.num_classes, shape.num_classes), dtype=np.int64)
-    evaluation = Evaluation(nothing, 0.0, shape.class_names, stretches=())
-    names = list(scores(parts, evaluation))
+def _check_scores(experiment: Experiment, metrics: Sequence[MetricFunction], shape: DataShape) -> list[str]:
+    """Return the names of each epoch's scores.
+
+    Raises UserError where one is given twice, or none has the name that something is decided by.
+    """
+    classes = shape.num_classes
+    evaluation = Evaluation(
+        np.zeros((classes, classes), dtype=np.int64) if shape.exclusive else None,
+        0.0,
+        shape.class_names,
+        stretches=(),
+        counts=np.zeros((classes, 3), dtype=np.int64),
+    )
+    names = list(_scores(metrics, evaluation))
     at_end: list[str] = []
     for component in experiment.metrics:
         if component.spec and component.spec.needs == "frames":
@@ -113,16 +130,22 @@ def _check_monitor(experiment: Experiment, parts: Parts, shape: DataShape) -> No
     for name in at_end:
         if [*names, *at_end].count(name) > 1:
             raise _given_twice(name)
-    if monitor in at_end:
-        told = (
-            f"{monitor} is computed once, from all frames at the end, so that it cannot choose among epochs. "
-            f"Name one of {', '.join(names)}"
-        )
-    elif monitor not in names:
-        told = f"no metric gives a score named {monitor!r}.{did_you_mean(monitor, names)}"
-    else:
-        return
-    raise UserError(Problem(told, path="training.monitor"))
+    training = experiment.training
+    deciding = {"training.monitor": training.monitor}
+    if training.early_stopping is not None and training.early_stopping.metric is not None:
+        deciding["training.early_stopping.metric"] = training.early_stopping.metric
+    for path, name in deciding.items():
+        if name in at_end:
+            told = (
+                f"{name} is computed once, from all frames at the end, so that it cannot choose among "
+                f"epochs. Name one of {', '.join(names)}"
+            )
+        elif name not in names:
+            told = f"no metric gives a score named {name!r}.{did_you_mean(name, names)}"
+        else:
+            continue
+        raise UserError(Problem(told, path=path))
+    return names
 
 
 def _given_twice(name: str) -> UserError:
@@ -136,16 +159,11 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _factor(experiment: Experiment, optimizer: Optimizer, schedule: Schedule) -> Callable[[int], float]:
+def _factor(experiment: Experiment, context: ScheduleContext) -> Callable[[int], float]:
     if experiment.scheduler is None:
         return lambda _: 1.0
-    context = ScheduleContext(
-        total_steps=schedule.total_steps,
-        steps_per_epoch=schedule.steps_per_epoch,
-        learning_rate=float(optimizer.param_groups[0]["lr"]),
-    )
     factor: Callable[[int], float] = build_at("scheduler", experiment.scheduler, context)
-    for step in (0, schedule.total_steps // 2, schedule.total_steps - 1):
+    for step in (0, context.total_steps // 2, context.total_steps - 1):
         if not 0 <= (value := float(factor(step))) < math.inf:
             raise UserError(
                 Problem(f"{experiment.scheduler.name} gives {value} at step {step}", path="scheduler")
@@ -155,8 +173,12 @@ def _factor(experiment: Experiment, optimizer: Optimizer, schedule: Schedule) ->
 
 def scores(parts: Parts, evaluation: Evaluation) -> dict[str, Any]:
     """Return the loss and every metric of an epoch by name."""
+    return _scores(parts.metrics, evaluation)
+
+
+def _scores(metrics: Sequence[MetricFunction], evaluation: Evaluation) -> dict[str, Any]:
     values: dict[str, Any] = {"loss": evaluation.loss}
-    for metric in parts.metrics:
+    for metric in metrics:
         for name, value in metric(evaluation).items():
             if name in values:
                 raise _given_twice(name)

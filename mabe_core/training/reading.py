@@ -6,6 +6,7 @@ from mabe_core.data.windows import WindowShape
 from mabe_core.exchange import DataAccess, Dataset, Partition, SplitContext
 from mabe_core.experiment import Experiment
 from mabe_core.training.blame import blame, build_at
+from mabe_core.training.cached import cached_dataset
 from mabe_core.training.checks import check_dataset, check_partition
 
 
@@ -24,6 +25,7 @@ def read_data(experiment: Experiment, access: DataAccess) -> tuple[Dataset, Part
 
 def read_dataset(experiment: Experiment, access: DataAccess) -> Dataset:
     """Return the recordings; raise UserError where they are not as promised."""
-    dataset: Dataset = build_at("data.dataset", experiment.data.dataset, access)
+    asked = experiment.data.dataset
+    dataset = cached_dataset(asked, access, lambda: build_at("data.dataset", asked, access))
     check_dataset(experiment, dataset)
     return dataset

@@ -5,13 +5,15 @@ from __future__ import annotations
 import attrs
 import torch
 
+from mabe_core.data.fingerprint import partition_fingerprint
 from mabe_core.data.report import import_report
-from mabe_core.errors import MabeError, Problem, UserError
-from mabe_core.runs.changes import auto_changes
+from mabe_core.errors import MabeError, Problem, RunError, UserError
+from mabe_core.runs.changes import auto_changes, check_partition_is_as_before
 from mabe_core.runs.checkpoints import newest_checkpoint
 from mabe_core.runs.model_input import model_input
 from mabe_core.runs.opening import OpenedRun
 from mabe_core.runs.record import Record, State
+from mabe_core.training.average import Average, optimizer_of
 from mabe_core.training.checks import check_outputs
 from mabe_core.training.choosing import choose_step
 from mabe_core.training.events import Began, DataRead, Ended, Observer, Warned, unobserved
@@ -24,6 +26,7 @@ from mabe_core.training.precision import Precision, find_precision
 from mabe_core.training.reading import read_data
 from mabe_core.training.saving import Saver
 from mabe_core.training.scoring import Scorer
+from mabe_core.training.skipping import Skipping
 from mabe_core.training.state import Progress, restore
 from mabe_core.training.step import Step
 
@@ -64,9 +67,15 @@ def train(
 
 
 def _end(opened: OpenedRun, observe: Observer, state: State, failure: str = "") -> None:
+    """Let the record say how it ended; what it failed of is not hidden by a record that cannot be written."""
     opened.record.state = state
     opened.record.failure = failure
-    opened.save()
+    try:
+        opened.save()
+    except RunError as error:
+        if state == "finished":
+            raise
+        observe(Warned(str(error)))
     observe(Ended(state, failure))
 
 
@@ -83,8 +92,19 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     data = prepare(experiment.data, dataset, partition, dtype=precision.weights, device=device)
     parts = build_parts(experiment, data, dtype=precision.weights, device=device)
     check_outputs(experiment, parts, data)
+    progress = Progress(0, torch.zeros((), dtype=torch.float64, device=device))
+    if experiment.training.on_nan == "skip":
+        progress.skipping = Skipping.on(device)
+        parts = attrs.evolve(parts, loss=progress.skipping.guard_loss(parts.loss))
     step = choose_step(experiment, parts, data, precision, device, lambda message: observe(Warned(message)))
+    if progress.skipping is not None:
+        progress.skipping.guard(optimizer_of(step))
+    if experiment.training.ema_decay is not None:
+        progress.average = Average.of(step, experiment.training.ema_decay)
     stop.check("before training")
+    parted = partition_fingerprint(dataset, partition)
+    check_partition_is_as_before(record, experiment.data.split.name, parted)
+    record.partition = parted
     record.report = report.as_dict()
     record.notice = " ".join(told for told in (partition.notice, data.notice) if told)
     auto = auto_values(step, data, device, precision)
@@ -93,30 +113,30 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     record.auto = auto
     record.model_input = attrs.asdict(model_input(experiment.data, dataset, data.shape.input_names))
     opened.keep()
-    progress = Progress(0, torch.zeros((), dtype=torch.float64, device=device))
-    saver = Saver(run, record, step, progress, experiment.checkpoint.every_epochs, observe)
-    _resume(saver)
-    parameters = sum(parameter.numel() for parameter in parts.model.parameters())
-    observe(
-        Began(
-            parameters=parameters,
-            epochs=parts.schedule.epochs,
-            steps_per_epoch=parts.schedule.steps_per_epoch,
-            step=progress.step,
-            monitor=record.monitor,
-            auto=record.auto,
+    with Saver(run, record, step, progress, experiment.checkpoint, observe) as saver:
+        _resume(saver)
+        parameters = sum(parameter.numel() for parameter in parts.model.parameters())
+        observe(
+            Began(
+                parameters=parameters,
+                epochs=parts.schedule.epochs,
+                steps_per_epoch=parts.schedule.steps_per_epoch,
+                step=progress.step,
+                monitor=record.monitor,
+                auto=record.auto,
+            )
         )
-    )
-    Loop(
-        step=step,
-        data=data,
-        progress=progress,
-        seed=experiment.seed,
-        monitor=experiment.training.monitor,
-        observe=observe,
-        save=saver,
-        stop=stop,
-    ).run()
+        record.stopped_early = Loop(
+            step=step,
+            data=data,
+            progress=progress,
+            seed=experiment.seed,
+            monitor=experiment.training.monitor,
+            observe=observe,
+            save=saver,
+            stop=stop,
+            early_stopping=experiment.training.early_stopping,
+        ).run()
     best = best_checkpoint(run)
     scores = score_held_out(
         run,
@@ -138,8 +158,9 @@ def _resume(saver: Saver) -> None:
     for told in damage:
         saver.observe(Warned(told))
     if damage:
-        instead = "the one before it is used" if checkpoint else "none is left: training starts again"
-        saver.observe(Warned(f"{len(damage)} damaged checkpoints; {instead}"))
+        several = "checkpoints are" if len(damage) > 1 else "checkpoint is"
+        instead = f"{checkpoint.name} is used" if checkpoint else "none is left: training starts again"
+        saver.observe(Warned(f"{len(damage)} {several} damaged; {instead}"))
     if checkpoint is not None:
         restore(saver.step, saver.progress, checkpoint)
         saver.settle()

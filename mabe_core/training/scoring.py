@@ -1,7 +1,7 @@
 """Scores whole recordings with a trained model: every frame by each window that holds it, averaged.
 
-What is held at a time is a batch of windows and the frames they span, however long a recording is; only a
-feature that looks at a whole recording (`context` None) has it whole.
+What is held at a time is a batch of windows and the frames they span, however long a recording is. A feature
+that looks at a whole recording (`context` None) has it whole, unless it is long and there is `Feature.over`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from mabe_core.data.windows import WindowShape, overlapping
 from mabe_core.errors import UserError
 from mabe_core.exchange import DataShape, Pose, Recording
 from mabe_core.experiment.schema import Data
-from mabe_core.training.features import FeaturePipeline, view_layout
+from mabe_core.long_arrays import let_go, long_array
+from mabe_core.training.features import FeaturePipeline, part, view_layout
 
 # frames of all windows scored at once: enough to keep a device busy, few enough for a laptop's memory
 FRAMES_AT_ONCE = 16_384
+# bytes of points of which features that look at the whole recording may have a few copies
+WHOLE_AT_MOST = 12 << 20
 
 # told how many frames of a stretch are scored; what it raises ends the scoring
 Check = Callable[[int], None]
@@ -29,18 +32,6 @@ Check = Callable[[int], None]
 
 def unchecked(_: int) -> None:
     """Let it go on."""
-
-
-def decide(probability: NDArray[np.floating], *, exclusive: bool = True) -> NDArray[np.int8]:
-    """Return what is predicted, int8 (frames, classes), 1 or 0, of probabilities (frames, classes).
-
-    The most probable class, the first of equals; each above one half, where a frame may have several.
-    """
-    if not exclusive:
-        return (probability > 0.5).astype(np.int8)
-    predicted = np.zeros(probability.shape, dtype=np.int8)
-    predicted[np.arange(len(probability)), probability.argmax(axis=1)] = 1
-    return predicted
 
 
 @attrs.frozen(eq=False)
@@ -75,14 +66,15 @@ class Scorer:
         model was trained on, or missing.
         """
         stop = recording.frames if stop is None else stop
-        scored = np.empty((stop - start, self.shape.num_classes), dtype=np.float32)
+        scored: NDArray[np.float32] = long_array((stop - start, self.shape.num_classes), np.float32)
         columns = _Columns.of(self, recording, individuals)
         done = 0
         was_training = self.model.training
         self.model.eval()
-        for part in self._stream(columns, start, stop, check):
-            scored[done : done + len(part)] = part
-            done += len(part)
+        for frames in self._stream(columns, start, stop, check):
+            scored[done : done + len(frames)] = frames
+            done += len(frames)
+            let_go(scored)
         self.model.train(was_training)
         assert done == len(scored), "windows cover every frame"
         return scored
@@ -157,7 +149,14 @@ class _Columns:
         if not pipeline.whole_features:
             return cls(scorer, pipeline, recording, individuals, None)
         with torch.no_grad():
-            points = scorer.tensor(_seen(recording.points, individuals))
+            if recording.points.nbytes > WHOLE_AT_MOST:
+                known = pipeline.known(
+                    lambda start, stop: _points(scorer, recording, individuals, start, stop),
+                    recording.frames,
+                )
+                if known is not None:
+                    return cls(scorer, known, recording, individuals, None)
+            points = _points(scorer, recording, individuals, 0, recording.frames)
             return cls(scorer, pipeline, recording, individuals, pipeline.whole(Pose(points)))
 
     def between(self, start: int, stop: int) -> Tensor:
@@ -183,16 +182,19 @@ class _Columns:
 
     def _pose(self, start: int, stop: int) -> Pose:
         if self.whole is None:
-            return Pose(self.scorer.tensor(_seen(self.recording.points[start:stop], self.individuals)))
-        columns = {name: column[start:stop] for name, column in self.whole.columns.items()}
-        return Pose(self.whole.points[start:stop], columns)
+            return Pose(_points(self.scorer, self.recording, self.individuals, start, stop))
+        return part(self.whole, start, stop)
 
 
-def _seen(points: NDArray[np.float32], individuals: tuple[int, ...]) -> NDArray[np.float32]:
+def _points(
+    scorer: Scorer, recording: Recording, individuals: tuple[int, ...], start: int, stop: int
+) -> Tensor:
     """Return the points of these individuals, in this order; hours of all of them are not there twice."""
-    if individuals == tuple(range(points.shape[1])):
-        return points
-    return points[:, list(individuals)]
+    let_go(recording.points)  # what was read before
+    points = recording.points[start:stop]
+    if individuals != tuple(range(points.shape[1])):
+        points = points[:, list(individuals)]
+    return scorer.tensor(points)
 
 
 def _differing(here: tuple[str, ...], trained: tuple[str, ...]) -> str:

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from mabe_core.runs.checkpoints import Checkpoint
+from mabe_core.training.average import Average
+from mabe_core.training.skipping import Skipping
 from mabe_core.training.step import Step
 
 
@@ -20,12 +22,17 @@ class Progress:
     """How far a training has come.
 
     step: optimizer steps done. loss_sum: of this epoch's steps so far, on the device.
-    best: the best score, its checkpoint and epoch.
+    ranking: score, epoch and step of the best epochs, the best first. scores: the validation scores of each
+    epoch, where something that is still to be decided depends on them. average, skipping: where the
+    experiment asks for them.
     """
 
     step: int
     loss_sum: Tensor
-    best: dict[str, Any] | None = None
+    ranking: list[dict[str, Any]] = attrs.field(factory=list)
+    scores: list[dict[str, float]] = attrs.field(factory=list)
+    average: Average | None = None
+    skipping: Skipping | None = None
 
 
 def capture(step: Step, progress: Progress) -> Checkpoint:
@@ -37,6 +44,13 @@ def capture(step: Step, progress: Progress) -> Checkpoint:
         **generators(progress.loss_sum.device),
     }
     training |= {f"scale.{name}": _copy(tensor) for name, tensor in scale.items()}
+    if progress.skipping is not None:
+        training |= {f"skipping.{name}": _copy(count) for name, count in progress.skipping.state().items()}
+    if progress.average is not None:
+        averages, weights = progress.average.state()
+        model = {**model, **averages}
+        training |= {f"weights.{name}": _copy(weight) for name, weight in weights.items()}
+        training["average.updates"] = _copy(progress.average.updates)
     plain: dict[str, dict[str, Any]] = {}
     for index, entries in optimizer["state"].items():
         for key, value in entries.items():
@@ -51,7 +65,8 @@ def capture(step: Step, progress: Progress) -> Checkpoint:
             "step": progress.step,
             "epoch": progress.step // steps_per_epoch,
             "steps_per_epoch": steps_per_epoch,
-            "best": progress.best,
+            "ranking": list(progress.ranking),
+            "scores": list(progress.scores),
             "optimizer": {"param_groups": optimizer["param_groups"], "state": plain},
         },
     )
@@ -68,19 +83,28 @@ def restore(step: Step, progress: Progress, checkpoint: Checkpoint) -> None:
     for group in saved["param_groups"]:
         # JSON knows lists where optimizers have tuples
         group.update({key: tuple(value) for key, value in group.items() if key == "betas"})
+    weights = _named(checkpoint.training, "weights.")  # where the model is an average of them
     step.load(
-        checkpoint.model,
+        {**checkpoint.model, **weights},
         {"state": state, "param_groups": saved["param_groups"]},
-        {
-            name.removeprefix("scale."): tensor
-            for name, tensor in checkpoint.training.items()
-            if name.startswith("scale.")
-        },
+        _named(checkpoint.training, "scale."),
     )
+    if progress.average is not None:
+        progress.average.load(checkpoint.model, checkpoint.training["average.updates"])
+    if progress.skipping is not None:
+        for name, count in progress.skipping.state().items():
+            count.copy_(checkpoint.training[f"skipping.{name}"])
     progress.step = int(checkpoint.state["step"])
-    progress.best = checkpoint.state["best"]
+    format_1 = [checkpoint.state["best"]] if checkpoint.state.get("best") else []
+    progress.ranking = list(checkpoint.state.get("ranking", format_1))
+    progress.scores = list(checkpoint.state.get("scores", ()))
     progress.loss_sum.copy_(checkpoint.training["progress.loss_sum"])
     restore_generators(checkpoint.training, progress.loss_sum.device)
+
+
+def _named(tensors: Mapping[str, Tensor], beginning: str) -> dict[str, Tensor]:
+    found = [name for name in tensors if name.startswith(beginning)]
+    return {name.removeprefix(beginning): tensors[name] for name in found}
 
 
 def _copy(tensor: Tensor) -> Tensor:

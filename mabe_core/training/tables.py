@@ -32,7 +32,8 @@ class Tables:
         self.places.setdefault(recording, []).append(self.end + margin)
         self.end += len(targets) + 2 * margin
         self.columns.append(_padded(columns, margin, 0.0))
-        self.targets.append(np.pad(targets, margin, constant_values=-1))
+        around = [(margin, margin), (0, 0)][: targets.ndim]
+        self.targets.append(np.pad(targets, around, constant_values=-1))
         if self.margin is not None:
             real = torch.ones(len(targets), dtype=torch.bool, device=columns.device)
             self.inside.append(_padded(real, margin, False))
@@ -51,16 +52,19 @@ class Tables:
         )
 
     def training(
-        self, targets: np.ndarray, partition: Partition, window: WindowShape
+        self, targets: np.ndarray, partition: Partition, window: WindowShape, classes: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the starts of training windows, and the classes of all labelled training frames."""
-        starts, classes = [], []
+        """Return the starts of training windows, and the labelled training frames a class, (classes,)."""
+        starts, counts = [], np.zeros(classes, dtype=np.int64)
         for segment in partition.of("train"):
             for first in self.places[segment.recording]:
                 inside = targets[first + segment.start : first + segment.stop]
-                starts.append(first + segment.start + training_starts(inside >= 0, window))
-                classes.append(inside[inside >= 0])
-        return np.concatenate(starts), np.concatenate(classes)
+                starts.append(first + segment.start + training_starts(is_labelled(inside), window))
+                if inside.ndim > 1:
+                    counts += (inside == 1).sum(axis=0)
+                else:
+                    counts += np.bincount(inside[inside >= 0], minlength=classes)
+        return np.concatenate(starts), counts
 
     def tiles(self, partition: Partition, window: WindowShape, role: Role) -> tuple[np.ndarray, np.ndarray]:
         """Return windows that cover the segments of one part, and which of their frames count."""
@@ -77,7 +81,7 @@ class Tables:
     ) -> int:
         """Return how many frames of these windows count and are labelled."""
         places = starts[:, None] + np.arange(window.length) * window.gap
-        return int(((targets[places] >= 0) & counts).sum())
+        return int((is_labelled(targets)[places] & counts).sum())
 
     def frames(self, partition: Partition, role: Role) -> int:
         """Return the frames of one part, over all views."""
@@ -85,6 +89,18 @@ class Tables:
             (segment.stop - segment.start) * len(self.places[segment.recording])
             for segment in partition.of(role)
         )
+
+
+def is_labelled(targets: np.ndarray) -> np.ndarray:
+    """Return which frames have a label, bool (frames,), of targets as of `targets_of`."""
+    known: np.ndarray = (targets >= 0).reshape(len(targets), -1)
+    return np.asarray(known.any(axis=1))
+
+
+def targets_of(labels: np.ndarray, name: str, *, exclusive: bool) -> np.ndarray:
+    """Return what a loss is given of a label track: int64 (frames,), a class or -1, where classes exclude
+    each other; else the track itself, int8 (frames, classes)."""
+    return class_index(labels, name) if exclusive else labels
 
 
 def class_index(labels: np.ndarray, name: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Validation: one count matrix on the device, read once an epoch."""
+"""Validation: counts on the device, read once an epoch."""
 
 from __future__ import annotations
 
@@ -38,6 +38,24 @@ class ConfusionCounts:
         return self.counts[:-1].cpu().view(self.classes, self.classes)
 
 
+@attrs.define(eq=False)
+class ClassCounts:
+    """True positives, false positives and false negatives of each class, for frames that may have several."""
+
+    counts: Tensor
+
+    @classmethod
+    def empty(cls, classes: int, device: torch.device) -> ClassCounts:
+        """Return zero counts."""
+        return cls(torch.zeros(classes, 3, dtype=torch.int64, device=device))
+
+    def add(self, truth: Tensor, scores: Tensor) -> None:
+        """Count frames; truth (…, classes), -1 where unlabelled; a class is found above one half."""
+        found = scores > 0  # the log-odds
+        each = (found & (truth == 1), found & (truth == 0), ~found & (truth == 1))
+        self.counts += torch.stack([these.flatten(0, -2).sum(0) for these in each], dim=1)
+
+
 @torch.no_grad()
 def validate(forward: Forward, model: nn.Module, loss: LossFunction, data: TrainingData) -> Evaluation:
     """Score each validation frame once; forward: the model as training computes it.
@@ -47,25 +65,36 @@ def validate(forward: Forward, model: nn.Module, loss: LossFunction, data: Train
     was_training = model.training
     model.eval()
     device = data.validation_starts.device
-    confusion = ConfusionCounts.empty(data.shape.num_classes, device)
+    exclusive, classes = data.shape.exclusive, data.shape.num_classes
+    confusion, each = ConfusionCounts.empty(classes, device), ClassCounts.empty(classes, device)
     loss_sum = torch.zeros((), dtype=torch.float64, device=device)
     frames = torch.zeros((), dtype=torch.float64, device=device)
     batch = max(1, min(BATCH, BATCH_FRAMES // data.shape.sequence_length))
     for first in range(0, len(data.validation_starts), batch):
         inputs, targets = data.validation(data.validation_starts[first : first + batch])
-        targets = targets.masked_fill(~data.validation_counts[first : first + batch], -1)
+        counts = data.validation_counts[first : first + batch]
+        targets = targets.masked_fill(~(counts if exclusive else counts[..., None]), -1)
         scores = forward(inputs)
         labelled = (targets >= 0).sum()
         # a batch without a labelled frame has no mean: count it as nothing
         loss_sum += torch.where(labelled > 0, loss(scores, targets).double() * labelled, 0.0)
         frames += labelled
         last_stage = scores[-1] if scores.dim() == 4 else scores
-        confusion.add(targets, last_stage.argmax(-1))
+        if exclusive:
+            confusion.add(targets, last_stage.argmax(-1))
+        else:
+            each.add(targets, last_stage)
     model.train(was_training)
-    counts = confusion.matrix().numpy()
-    counts.flags.writeable = False  # metrics look at it one after another
-    return Evaluation(
-        confusion=counts,
-        loss=float(loss_sum / frames.clamp(min=1)),
-        class_names=data.shape.class_names,
-    )
+    loss_mean = float(loss_sum / frames.clamp(min=1))
+    found = (confusion.matrix() if exclusive else each.counts.cpu()).numpy()
+    found.flags.writeable = False  # metrics look at it one after another
+    if exclusive:
+        return Evaluation(found, loss_mean, data.shape.class_names)
+    return Evaluation(None, loss_mean, data.shape.class_names, counts=found)
+
+
+def counted(evaluation: Evaluation) -> dict[str, list[list[int]]]:
+    """Return the counts of an epoch as its line of metrics.jsonl tells them."""
+    if evaluation.confusion is None:
+        return {"counts": evaluation.counts.tolist()}
+    return {"confusion": evaluation.confusion.tolist()}

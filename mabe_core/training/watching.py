@@ -1,12 +1,13 @@
-"""Tells plugins how a run goes on; whatever they do, the run goes on as if they were not there."""
+"""Tells plugins how a run goes on, so that what they raise and what they set does not reach the training."""
 
 from __future__ import annotations
 
 import contextlib
 import copy
 import inspect
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
@@ -24,6 +25,16 @@ from mabe_core.training.state import generators, restore_generators
 
 # a watcher that takes more than this share of the run, and more than so many seconds, is told of
 SHARE, SECONDS = 0.1, 1.0
+# what is one for the whole process and decides how training goes on: what reads it, what writes it
+_SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
+    (os.getcwd, os.chdir),
+    (torch.is_grad_enabled, torch.set_grad_enabled),
+    (torch.get_default_dtype, torch.set_default_dtype),
+    (torch.get_default_device, torch.set_default_device),
+    (torch.get_num_threads, torch.set_num_threads),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
+)
 _ENDS = {"finished": "mabe_experiment_finished", "failed": "mabe_experiment_failed"}
 
 
@@ -58,7 +69,7 @@ class _Watched:
             case EpochEnded(metrics=metrics):
                 self._tell("mabe_epoch_finished", metrics=metrics)
             case Saved(checkpoint=name):
-                self._tell("mabe_checkpoint_saved", checkpoint=self._opened.run.checkpoints / name)
+                self._tell("mabe_checkpoint_saved", checkpoint=self._opened.run.checkpoints.absolute() / name)
             case Ended(state=state) if self._began is not None:
                 if state in _ENDS:
                     self._tell(_ENDS[state])
@@ -84,25 +95,30 @@ class _Watched:
     def _view(self) -> RunView:
         opened = self._opened
         best = read_pointer(opened.run.best)
+        folder = opened.run.path.absolute()  # so that it is found from wherever a watcher goes
         return RunView(
             id=opened.run.id,
             name=opened.experiment.name,
-            folder=opened.run.path,
+            folder=folder,
             in_cloud=not opened.locked,
             experiment=to_tree(opened.experiment),
             record=copy.deepcopy(attrs.asdict(opened.record)),
-            best=opened.run.checkpoints / best["checkpoint"] if best else None,
+            best=folder / opened.run.checkpoints.name / best["checkpoint"] if best else None,
         )
 
     @contextlib.contextmanager
     def _undisturbed(self) -> Iterator[None]:
-        """Put the random numbers that training draws back to where a watcher found them."""
+        """Put what training depends on back to where a watcher found it: random numbers, torch's settings."""
         device = torch.device(self._opened.record.auto["device"])
         before = generators(device)
+        settings = [(read(), read, write) for read, write in _SETTINGS]
         try:
             yield
         finally:
             restore_generators(before, device)
+            for was, read, write in settings:
+                if read() != was:
+                    write(was)
 
     def _tell_slow_ones(self, seconds: float) -> None:
         for watcher in self._watchers:

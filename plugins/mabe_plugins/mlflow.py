@@ -11,6 +11,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -83,6 +84,7 @@ def _reaching(run: RunView) -> Iterator[MlflowClient]:
     for name, value in _PATIENCE.items():
         os.environ.setdefault(name, value)
     try:
+        _check_database(uri)
         from mlflow import MlflowClient
 
         yield MlflowClient(uri)
@@ -102,6 +104,14 @@ def _database(run: RunView) -> str:
     return f"sqlite:///{(run.folder.absolute().parents[1] / 'mlflow.db').as_posix()}"
 
 
+def _check_database(uri: str) -> None:
+    """Raise OSError where SQLite's file cannot be written to; MLflow would try again for 100 seconds."""
+    parts = urlsplit(uri)
+    if parts.scheme.partition("+")[0] == "sqlite" and parts.path not in ("", "/:memory:"):
+        with Path(parts.path.removeprefix("/")).open("ab"):
+            pass
+
+
 def _secrets(uri: str) -> list[str]:
     """Return the parts of a URI, as written and as meant, that nobody else should read; longest first."""
     parts = urlsplit(uri)
@@ -116,7 +126,7 @@ def _experiment(client: MlflowClient, run: RunView) -> str:
     found = client.get_experiment_by_name(run.name)
     if found is not None:
         return str(found.experiment_id)
-    own = "MLFLOW_TRACKING_URI" not in os.environ
+    own = not os.environ.get("MLFLOW_TRACKING_URI")
     artifacts = (run.folder.absolute().parents[1] / "mlartifacts").as_uri() if own else None
     return str(client.create_experiment(run.name, artifact_location=artifacts))
 

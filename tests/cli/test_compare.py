@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mabe_core.runs.directory import RunDirectory
+from mabe_core.runs.directory import RunDirectory, all_runs
 from mabe_core.runs.study import Member, Study, write_study
 from tests.conftest import Outcome
 from tests.made_runs import CLASSES, made_run, made_scores
@@ -258,3 +258,18 @@ def test_damaged_scores_are_told(mabe: Mabe, study: Study, folder: Path) -> None
     told = mabe("compare", study.id)
     assert told.code == 2
     assert "scores.json is damaged" in told.err
+
+
+def test_of_one_recording_no_draws_are_told(mabe: Mabe, folder: Path) -> None:
+    for dim, matrix in ((16, POOR), (32, GOOD)):
+        made_scores(made_run(folder, f"model.hidden_dim={dim}"), films(matrix, 1))
+    told = mabe("compare", *[run.id for run in all_runs(folder)]).out
+    assert "one recording: how a difference varies" in told
+    assert "draws" not in told
+    assert "[" not in told.replace("[95%]", "")
+
+
+def test_where_one_run_is_wanted_a_study_is_told_to_be_one(mabe: Mabe, study: Study) -> None:
+    told = mabe("models", "add", "made-01", "--name", "mice")
+    assert told.code == 2
+    assert told.err == f"error: {study.id} is a study, and this is about one run: name one of its members\n"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mabe_core.runs.directory import RunDirectory, all_runs
+from mabe_core.runs.studies import study_ids
 from tests.conftest import FILES, TINY
 
 WAS, IS = "np.where(meet, 0.2, 1.5)", "np.where(meet, 0.3, 1.5)"
@@ -130,6 +131,18 @@ def test_what_is_not_in_the_id_differs_and_the_id_stays(mabe, own, tmp_path):
     assert features[1]["b"]["max_gap"] == 1.0
 
 
+def test_of_another_component_its_name_is_told_and_what_both_have(mabe, own, tmp_path):
+    other = tmp_path / "other.yaml"
+    other.write_text("extends: tiny.yaml\nmodel: {name: tcn, dropout: 0.3}\n")
+    lines = mabe("diff", own, other).out.splitlines()
+    settings = [line.split()[0] for line in lines if line.startswith("model.")]
+    assert settings[0] == "model.name"
+    assert not any("positional_encoding" in line for line in lines)
+    assert any("settings that one component has and the other lacks (--json)" in line for line in lines)
+    told = json.loads(mabe("diff", own, other, "--json").out)["settings"]
+    assert "model.num_heads" in {each["what"] for each in told}
+
+
 def test_another_version_of_a_component_makes_another_id_and_is_told(mabe, own, tmp_path):
     mabe("run", own)
     (first,) = ids(tmp_path)
@@ -160,3 +173,17 @@ def test_studies_are_told_apart_by_what_they_vary(mabe, own: Path) -> None:
     told = json.loads(mabe("diff", one, other, "--json").out)
     assert told["a"]["id"] != told["b"]["id"]
     assert [(each["what"], each["in_id"]) for each in told["settings"]] == [("study.seeds", True)]
+
+
+def test_a_study_that_was_run_is_named_by_its_id(mabe, own: Path) -> None:
+    text = own.read_text(encoding="utf-8")
+    one, other = own.with_name("one.yaml"), own.with_name("other.yaml")
+    one.write_text(text + "study: {seeds: [0]}\n", encoding="utf-8")
+    other.write_text(text + "study: {seeds: [0, 1]}\n", encoding="utf-8")
+    assert mabe("run", one).code == 0
+    (study,) = study_ids(own.parent / "runs")
+    same = mabe("diff", study, one)
+    assert (same.code, same.out.strip()) == (0, f"the same experiment: {study}")
+    told = json.loads(mabe("diff", study, other, "--json").out)
+    assert (told["a"]["id"], told["same_id"]) == (study, False)
+    assert [each["what"] for each in told["settings"]] == ["study.seeds"]

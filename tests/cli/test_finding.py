@@ -55,6 +55,36 @@ def test_a_narrow_terminal_gets_two_short_lines_for_each(mabe, monkeypatch):
     assert lines[place + 1].startswith("    Transformer encoder")
 
 
+def test_hooks_are_whole_words_in_a_narrow_terminal(mabe, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for columns in (40, 80):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", mabe("plugins").out).splitlines()
+        place = next(number for number, line in enumerate(lines) if line.startswith("mlflow  built in, "))
+        hooks = " ".join(lines[place + 1 : place + 6])
+        assert {"mabe_epoch_finished,", "mabe_experiment_failed,", "mabe_experiment_finished,"} <= set(
+            hooks.split()
+        )
+        assert max(map(len, lines)) <= columns
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("loss", "--plugin", "tensorboard"), "plugin tensorboard (mabe-core 0.1.0) offers no loss; it watches runs"),
+        (("loss", "--plugin", "splits"), "plugin splits (mabe-core 0.1.0) offers no loss"),
+        (("post_processing",), "no plugin offers a post processing; `mabe plugin new NAME --kind post_processing` writes one"),
+    ],
+)  # fmt: skip
+def test_a_list_of_nothing_says_why(mabe, words, told):
+    assert mabe("list", *words).out == f"{told}\n"
+
+
+def test_a_copy_of_a_plugin_file_is_that_plugin(mabe, tmp_path):
+    one, copy = plugin(tmp_path, GOOD), plugin(tmp_path, GOOD, "copy.py")
+    assert mabe("list", "-p", one, "-p", copy, "--json").out == mabe("list", "-p", one, "--json").out
+
+
 def test_the_tree_stands_under_where_each_came_from(mabe):
     lines = mabe("list", "--tree", "-p", "losses", "-p", FILES / "tiny.py").out.splitlines()
     assert lines[0] == str(FILES / "tiny.py")
@@ -85,6 +115,9 @@ def test_what_show_gives_to_paste_asks_for_the_same_as_the_bare_name(offer):
         rest += [] if offer.spec.kind == "label_reader" else ["data.dataset.labels=boris"]
     if "labels_are_symmetric" in text:
         rest.append("data.augmentations.0.labels_are_symmetric=true")
+    needed = {"bouts": "unit=frames", "simba": "targets=[a]"}
+    if offer.spec.kind == "label_reader" and offer.spec.name in needed:
+        rest.append(f"data.dataset.labels.{needed[offer.spec.name]}")
     bare = re.sub(rf"(name: {offer.spec.name}\n)[^-]*$", r"\1", text)
     ids = [
         experiment_id(resolve(read_text(each, overrides=rest), REGISTRY), REGISTRY) for each in (text, bare)
@@ -105,9 +138,15 @@ def test_show_as_json_has_the_fields_the_example_and_the_line(mabe):
     ("words", "told"),
     [
         (["show", "transformer"], "name the kind first: `mabe show model transformer`"),
-        (["show", "dataset"], "which dataset? There are: pose_files, synthetic."),
+        (["show", "dataset"], "which dataset? There are: calms21, mabe_kaggle, pose_files, synthetic."),
         (["show", "trnsformer"], "no kind is named 'trnsformer'"),
         (["show", "modle"], "Did you mean 'model'?"),
+        (
+            ["list", "transformer"],
+            "is the name of a model, and no kind; name the kind first: `mabe show model",
+        ),
+        (["list", "feture"], "Did you mean 'feature'?"),
+        (["schema", "-o", "/dev/null/x.json"], "/dev/null/x.json cannot be written: "),
         (["completion", "fsh"], "Did you mean 'fish'?"),
         (["diff", "nothing-0000000000", "x.yaml"], "no run in"),
         (["diff", "a.yaml", "b.yaml"], "a.yaml: there is no such file."),
@@ -133,7 +172,12 @@ def test_schema_covers_a_local_plugin_and_says_how_an_editor_finds_it(mabe, tmp_
     outcome = mabe("schema", "-o", file, "-p", FILES / "tiny.py")
     assert "# yaml-language-server: $schema=mine.json" in outcome.out
     assert "dataset.tiny" in json.loads(file.read_text(encoding="utf-8"))["$defs"]
-    assert "dataset.tiny" not in json.loads(mabe("schema").out)["$defs"]
+    installed = json.loads(mabe("schema").out)["$defs"]
+    assert "dataset.tiny" not in installed
+    assert installed["section.Experiment"]["properties"]["watchers"]["items"]["enum"] == [
+        "mlflow",
+        "tensorboard",
+    ]
 
 
 def completed(typed: str, folder: Path, program: str = "mabe") -> list[str]:

@@ -128,3 +128,62 @@ def test_settings_come_from_an_experiment(mabe, plugin, tmp_path):
     assert "context is honoured" in outcome.out
     experiment.write_text(experiment.read_text().replace("factor", "faktor"))
     assert "Did you mean 'factor'?" in mabe("plugin", "check", plugin, "--experiment", experiment).err
+
+
+def test_a_plugin_may_print_whatever_and_whenever_it_likes(mabe, plugin):
+    change(
+        plugin,
+        "import attrs\n",
+        "import atexit, attrs, sys\natexit.register(print)\nsys.stdout.write('hello')\n",
+    )
+    change(plugin, "    return [FeatureSpec", "    print('asked')\n    return [FeatureSpec")
+    checked = mabe("plugin", "check", plugin, "--json")
+    assert checked.code == 0, checked.err
+    assert {finding["status"] for finding in json.loads(checked.out)} == {"passed"}
+
+
+@pytest.mark.parametrize("word", ["tensorboard", "mabe_plugins.tensorboard"])
+def test_an_installed_plugin_is_checked_by_the_name_that_mabe_has_for_it(mabe, word):
+    found = json.loads(mabe("plugin", "check", word, "--json").out)
+    assert found[0]["about"] == "plugin tensorboard"
+    assert "mabe_epoch_finished" in found[0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("scale", "Did you mean the file 'scale.py'?"),
+        ("mabe_scale", "That is a folder with a package: `pip install -e mabe_scale`, then name its plugin."),
+        ("tensorbord", "Did you mean 'tensorboard'?"),
+        (".", "there is no plugin file, no plugin and no module '.'."),
+        ("raising.inner", "raising, imported to find raising.inner, raised RuntimeError: half made"),
+    ],
+)
+def test_what_is_no_plugin_is_answered_with_what_is_meant(mabe, plugin, monkeypatch, word, told):
+    folder = plugin.parent
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder / "site"))
+    for name, text in {
+        "mabe_scale/pyproject.toml": "",
+        "site/raising/__init__.py": "raise RuntimeError('half made')",
+    }.items():
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text(text)
+    outcome = mabe("plugin", "check", word)
+    assert outcome.code == 2
+    assert told in outcome.err
+
+
+def test_values_of_a_package_lie_beside_its_pyproject(mabe, plugin, monkeypatch):
+    package = plugin.parent / "package"
+    source = package / "src" / "scaling"
+    source.mkdir(parents=True)
+    (package / "pyproject.toml").write_text("")
+    plugin.rename(source / "__init__.py")
+    monkeypatch.syspath_prepend(str(source.parent))
+    assert mabe("plugin", "check", "scaling").code == 0
+    assert [file.name for file in package.iterdir() if file.is_file()] == [
+        "pyproject.toml",
+        "scaling.check.json",
+    ]
+    assert [file.name for file in source.iterdir() if file.suffix == ".json"] == []

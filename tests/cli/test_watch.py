@@ -154,6 +154,23 @@ def test_a_study_is_a_line_a_member(mabe: Mabe, folder: Path) -> None:
     assert mabe("watch", study.id).code == 0
 
 
+def test_a_study_that_nobody_runs_is_not_said_to_go_on(start_mabe: Start, folder: Path) -> None:
+    done = made_run(folder)
+    members = (Member(id=done.id, settings={}), Member(id="made-0000000000", settings={}))
+    write_study(
+        folder,
+        Study(id="made-0123456789", name="made", description="", axes=[], members=members, text=""),
+    )
+    watching = start_mabe("watch", "made-0123456789")
+    assert watching.stdout is not None
+    assert "finished" in watching.stdout.readline()
+    assert "waiting" in watching.stdout.readline()
+    watching.send_signal(signal.SIGINT)
+    told, _ = watching.communicate(timeout=30)
+    assert "goes on" not in told
+    assert watching.returncode == 130
+
+
 def vars_of(study: Study) -> dict[str, object]:
     import attrs
 

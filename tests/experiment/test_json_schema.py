@@ -91,6 +91,10 @@ WRONG = [
     (("checkpoint: {every_epochs: 5}", "checkpoint: 5"), "checkpoint"),
     (("checkpoint: {every_epochs: 5}", "device: gpu"), "device"),
     (("checkpoint: {every_epochs: 5}", "extends: 3"), "extends"),
+    (("checkpoint: {every_epochs: 5}", "cloud: {gpu: T5}"), "gpu"),
+    (("checkpoint: {every_epochs: 5}", "cloud: {gpu: 'T4:9'}"), "gpu"),
+    (("base: 1e4", "base: .inf"), "base"),
+    (("grad_clip: 1.0", "grad_clip: .inf"), "grad_clip"),
 ]  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def test_a_default_is_typed_like_a_given_value(load: Callable[..., Experiment]) 
         ("training: {grad_clip: .nan}", "training.grad_clip: must be > 0, not nan."),
         (
             "training: {precision: flaot32}",
-            "training.precision: expects 'auto', 'float32' or 'float64', not the text 'flaot32'."
+            "training.precision: expects 'auto', 'float32', 'bfloat16', 'float16' or 'float64', not the text 'flaot32'."
             " Did you mean 'float32'?",
         ),
         ("training:", "training: expects a map with `epochs`"),

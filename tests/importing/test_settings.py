@@ -114,6 +114,19 @@ def test_a_value_that_cannot_be_is_told_where_it_stands(mabe, settings, before, 
     assert not Path("v3_modal_basic.yaml").exists()
 
 
+def test_a_model_type_of_null_is_v3s_default(mabe, settings):
+    settings.write_text(V3.replace("model_type: transformer", "model_type: null"))
+    assert mabe("import", settings).code == 0
+    tree = to_tree(resolve(read_document("v3_modal_basic.yaml"), load_plugins()))
+    assert tree["model"]["name"] == "transformer"
+
+
+def test_a_dropout_that_cannot_be_is_told_once(mabe, settings):
+    settings.write_text(V3.replace("dropout: 0.2", "dropout: much"))
+    told = mabe("import", settings).err
+    assert told.count("dropout: expects a number, not the text 'much'") == 1
+
+
 def test_numbers_in_quotes_are_numbers_as_in_v3(mabe, settings):
     settings.write_text(V3.replace("3e-4", '"3e-4"'))
     assert mabe("import", settings).code == 0

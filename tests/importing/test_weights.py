@@ -269,4 +269,5 @@ def test_a_file_that_is_cut_off_is_told(importing, mabe, tmp_path, tiny):
     (tmp_path / "cut.pth").write_bytes((tmp_path / "cut.pth").read_bytes()[:5000])
     outcome = mabe("import", tmp_path / "cut.pth", "--experiment", tiny)
     assert outcome.code == 2
-    assert "torch cannot read it" in outcome.err
+    assert "is no file that torch.save wrote, or only a part of one" in outcome.err
+    assert "copy it again" in outcome.err

@@ -93,7 +93,7 @@ def test_a_folder_stands_for_the_pose_files_in_it_alike_names_are_told_apart(run
 
 
 def test_another_experiments_data_is_labelled(run, trained, here):
-    outcome = run("predict", STUDY, "--data", trained / "pair.yaml", "--format", "boris")
+    outcome = run("predict", STUDY, "--data", trained / "pair.yaml", "--format", "boris_events")
     assert outcome.code == 0, outcome.err
     assert {path.name for path in (here / "predictions").iterdir()} == {
         f"film{n}.boris.csv" for n in range(3)
@@ -108,6 +108,12 @@ def test_another_experiments_data_is_labelled(run, trained, here):
         (["--map", "nose"], "two names with = between them"),
         (["--pose-reader", "deeplabcat"], "Did you mean 'deeplabcut'"),
         (["--fps", "0"], "--fps"),
+        (
+            ["-o", "all.csv", "--format", "boris"],
+            "a boris file ends in .boris, not in .csv: say `-o all.boris`",
+        ),
+        (["-o", "new8.csv/out"], "cannot be written"),
+        (["-o", "new8.csv/out/all.csv"], "cannot be written"),
     ],
 )
 def test_mistakes_are_told(run, run_id, films, words, message):
@@ -115,6 +121,42 @@ def test_mistakes_are_told(run, run_id, films, words, message):
     assert outcome.code == 2
     assert message in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_nothing_is_scored_that_could_not_be_written(run, run_id, films, monkeypatch):
+    monkeypatch.setattr("mabe_core.training.scoring.Scorer.probabilities", None)
+    assert run("predict", run_id, *films, "-o", "new8.csv/out").code == 2
+
+
+def test_predictions_in_a_folder_are_not_taken_for_recordings(run, run_id, here):
+    (here / "films" / "a").mkdir(parents=True)
+    for place in ("a/film.csv", "film.csv"):
+        write_pose(here / "films" / place, points(60, 4)[0])
+    words = ("predict", run_id, ".", "-o", "out")
+    here = here / "films"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(here)
+        for _ in range(2):
+            outcome = run(*words, "--force")
+            assert outcome.code == 0, outcome.err
+    assert {path.name for path in (here / "out").iterdir()} == {"a-film.bouts.csv", "films-film.bouts.csv"}
+
+
+def test_another_experiments_data_of_another_rate_is_resampled_where_asked_for(run, run_id, trained, here):
+    (here / "slow.yaml").write_text((trained / "pair.yaml").read_text().replace("fps: 30", "fps: 25"))
+    for film in (trained / "data" / "mice").glob("*.boris"):
+        (here / "data" / "mice").mkdir(parents=True, exist_ok=True)
+        (here / "data" / "mice" / film.name).write_text(film.read_text().replace(",30.0,", ",25.0,"))
+        shutil.copy(film.with_suffix(".csv"), here / "data" / "mice")
+    words = ("predict", run_id, "--data", here / "slow.yaml", "--data-dir", here / "data")
+    told = run(*words)
+    assert told.code == 1
+    assert "25 frames a second" in told.err
+    assert "--resample" in told.err
+    outcome = run(*words, "--resample")
+    assert outcome.code == 0, outcome.err
+    assert len(rows(here / "predictions" / "film2.bouts.csv")) > 1
+    assert "go with POSE files" in run(*words, "--fps", "25").err
 
 
 def test_a_run_that_is_not_here_may_be_in_the_cloud(run):
@@ -175,6 +217,16 @@ def test_evaluate_refuses_other_data_under_the_same_name(run, trained, run_id, h
     assert "trained on other data than is here: mice/film1.csv has other content" in outcome.err
 
 
+def test_evaluate_refuses_recordings_that_are_parted_otherwise_than_for_training(run, trained, run_id, here):
+    shutil.copytree(trained / "runs" / run_id, here / "runs" / run_id)
+    folder = RunDirectory(here / "runs" / run_id)
+    record = json.loads(folder.record.read_text())
+    folder.record.write_text(json.dumps({**record, "partition": "0" * 64}))
+    outcome = run("evaluate", run_id, "--runs-dir", here / "runs", "--part", "train")
+    assert outcome.code == 2
+    assert f"{run_id} was run on other parts: recordings does not give the same again" in outcome.err
+
+
 def test_evaluate_on_training_recordings_says_so(run, trained, run_id):
     outcome = run("evaluate", run_id, "--part", "train")
     assert "trained on these recordings" in outcome.out
@@ -188,7 +240,7 @@ def test_evaluate_on_other_classes_is_told(run, trained, run_id, here):
     (here / "other.yaml").write_text(text)
     outcome = run("evaluate", run_id, "--data", here / "other.yaml")
     assert outcome.code == 2
-    assert "alone, apart in one of them only" in outcome.err
+    assert "it does not know alone" in outcome.err
 
 
 def test_a_study_is_told_as_mean_and_spread_over_seeds(run, trained):
@@ -199,7 +251,12 @@ def test_a_study_is_told_as_mean_and_spread_over_seeds(run, trained):
     ]
     told = json.loads(run("evaluate", STUDY, "--json").out)
     spread = told["settings"][0]["spread"]["macro_f1"]
-    assert spread == {"mean": statistics.mean(values), "sd": statistics.stdev(values), "n": 2}
+    assert spread == {
+        "mean": statistics.mean(values),
+        "sd": statistics.stdev(values),
+        "n": 2,
+        "values": values,
+    }
     outcome = run("evaluate", STUDY)
     assert f"{statistics.mean(values):.4f}" in outcome.out
     assert "over 2 seeds" in outcome.out
@@ -229,6 +286,7 @@ def test_folds_of_a_study_are_pooled_over_their_frames(run, trained, here):
             truth.append(each.truth.argmax(1))
             guess.append(each.predicted.argmax(1))
     expected = f1_score(np.concatenate(truth), np.concatenate(guess), average="macro")
-    assert told["settings"][0]["spread"]["macro_f1"] == {"mean": pytest.approx(expected), "sd": None, "n": 1}
+    spread = told["settings"][0]["spread"]["macro_f1"]
+    assert (spread["mean"], spread["sd"], spread["n"]) == (pytest.approx(expected), None, 1)
     assert told["settings"][0]["folds"] == 2
     assert "1 of the 3 members not trained yet" in run("evaluate", "folds", "--runs-dir", here / "runs").out

@@ -117,12 +117,18 @@ def test_a_keypoint_of_another_name_is_mapped_either_way_round(model, names):
         ({"fps": 25.0}, {}, r"25 frames a second; the model was trained on 30.*--resample"),
         ({"fps": 25.0}, {"fps": 30.0}, r"says 25 frames a second, --fps 30"),
         ({}, {"individuals": ["residen"]}, r"has no individual 'residen'\. Did you mean 'resident'"),
+        ({}, {"individuals": ["resident", "resident"]}, r"is asked for with resident twice"),
         ({}, {"individuals": ["resident"]}, r"is asked for with 1 of its individuals; the model takes 2"),
     ],
 )
 def test_what_does_not_fit_is_told_with_what_to_do(model, changed, asked, message):
     with pytest.raises(UserError, match=message):
         model.predict(tracks(**changed), **asked)
+
+
+def test_one_individual_where_two_are_needed_is_told_without_a_remedy_that_is_none(model):
+    with pytest.raises(UserError, match=r"has 1 individual \(x\); the model was trained on 2 .*\)\.$"):
+        model.predict(tracks(points=tracks().points[:, :1], individuals=("x",)))
 
 
 def test_a_third_individual_is_told(model):
@@ -158,7 +164,7 @@ def test_a_recording_shorter_than_a_window_is_labelled(model):
 
 def test_events_for_boris_are_read_back_as_the_same_labels(model, here):
     found = model.predict(tracks(points=np.repeat(tracks().points, 7, axis=0)[3:1999]))
-    file = found.save(here / "film.boris.csv", form="boris")
+    file = found.save(here / "film.boris.csv", form="boris_events")
     spec = load_plugins().find("label_reader", "boris").spec
     annotation = spec.build(spec.config())(file)
     rules = LabelRules(classes=("meet", "apart"), background="apart")

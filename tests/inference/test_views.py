@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,28 @@ def build(config, access):
 @hookimpl
 def mabe_datasets():
     return [DatasetSpec(name="pairs", config=tiny.TinyConfig, build=build)]
+"""
+
+# what somebody annotated who marked meetings and nothing else
+MEETINGS = """
+import attrs
+import numpy as np
+from mabe_core import DatasetSpec, View, hookimpl
+import tiny
+
+def build(config, access):
+    made = tiny.build(config, access)
+    recordings = tuple(
+        attrs.evolve(each, views=tuple(
+            View(view.individuals, np.where(view.labels[:, 1:] == 1, 1, -1).astype(np.int8)) for view in each.views
+        ))
+        for each in made.recordings
+    )
+    return attrs.evolve(made, recordings=recordings, classes=("meet",))
+
+@hookimpl
+def mabe_datasets():
+    return [DatasetSpec(name="meetings", config=tiny.TinyConfig, build=build)]
 """
 
 
@@ -75,6 +98,26 @@ def test_boris_gets_the_agent_as_subject_where_there_are_several(pairs, tmp_path
     model = mabe_core.load_model(pairs.path)
     points = np.random.default_rng(0).normal(size=(50, 2, 2, 2)).astype(np.float32)
     found = model.predict(PoseTracks(points, ("a", "b"), ("nose", "tail"), fps=30.0))
-    text = found.save(tmp_path / "film.csv", form="boris").read_text()
+    text = found.save(tmp_path / "film.csv", form="boris_events").read_text()
     assert ",a,meet," in text or ",a,apart," in text
     assert "No focal subject" not in text
+
+
+def test_data_without_one_of_the_models_classes_is_scored_and_the_class_is_named(
+    mabe, tiny, tmp_path, monkeypatch
+):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "files"))
+    (tmp_path / "meetings.py").write_text(MEETINGS)
+    assert mabe("run", tiny).code == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    text = tiny.read_text().replace("{name: tiny}", "{name: meetings}")
+    (tmp_path / "other.yaml").write_text(text)
+    outcome = mabe(
+        "evaluate", run.name, "--data", tmp_path / "other.yaml", "-p", tmp_path / "meetings.py", "--json"
+    )
+    assert outcome.code == 0, outcome.err
+    found = json.loads(outcome.out)
+    assert found["scores"]["f1_apart"] == 0
+    assert found["scores"]["f1_meet"] > 0.5
+    told = "No frame here is labelled apart: its F1 is 0, and counts in means over classes."
+    assert told in found["notices"]

@@ -53,6 +53,13 @@ def test_an_export_is_never_written_over_anything(mabe, runs, tmp_path):
     assert mabe("export", runs[0].name, "-o", target, "--no-onnx").code == 0
 
 
+def test_an_export_that_cannot_be_written_is_the_users_to_mend(mabe, runs, tmp_path):
+    (tmp_path / "file").write_text("")
+    outcome = mabe("export", runs[0].name, "-o", tmp_path / "file" / "given", "--no-onnx")
+    assert outcome.code == 2
+    assert "cannot be written" in outcome.err
+
+
 def test_a_changed_export_is_not_used(mabe, runs, tmp_path):
     assert mabe("export", runs[0].name, "-o", tmp_path / "out", "--no-onnx").code == 0
     (tmp_path / "out" / "plugins" / "tiny.py").write_text("print('other')\n")

@@ -52,6 +52,12 @@ def test_a_run_that_is_not_finished_says_so(runs, find):
     assert "best checkpoint so far" in find(runs[0].name).notes[0]
 
 
+def test_a_run_whose_checkpoints_are_gone_says_so(runs, find):
+    shutil.rmtree(runs[0] / "checkpoints")
+    with pytest.raises(UserError, match=r"the best checkpoint of .* is not in .*mabe pull"):
+        find(runs[0].name)
+
+
 def test_an_entry_that_was_copied_elsewhere_is_a_model_too(mabe, runs, find, tmp_path):
     mabe("models", "add", runs[0].name, "--name", "rats")
     shutil.copytree(tmp_path / "models" / "rats" / "1", tmp_path / "mine")

@@ -14,6 +14,7 @@ import pytest
 
 from mabe_core.models.adding import check
 from mabe_core.models.folder import ModelFolder
+from mabe_core.runs.study import Member, Study, write_study
 
 PROMOTE = """\
 import sys
@@ -136,6 +137,52 @@ def test_a_changed_a_missing_and_a_left_file_are_told(mabe, rats):
     assert "experiment.yaml was changed" in outcome.err
     assert "tiny.py is missing" in outcome.err
     assert "version 7 was never added" in outcome.err
+
+
+def test_a_damaged_name_hides_no_other_and_check_tells_what_is_wrong(mabe, rats, runs):
+    assert mabe("models", "add", runs[0].name, "--name", "mice").code == 0
+    history = rats.path / "rats" / "history"
+    (history / "000002.json").write_text("{")
+    outcome = mabe("models")
+    assert outcome.code == 1
+    assert "mice@1" in outcome.out
+    assert "000002.json is damaged" in outcome.err
+    assert "mabe models check" in outcome.err
+    (history / "000001.json").unlink()
+    told = mabe("models", "check")
+    assert told.code == 1
+    assert "000001.json is missing" in told.err
+    assert "000002.json is damaged" in told.err
+
+
+def test_what_a_terminal_would_obey_is_not_shown(mabe, rats):
+    outcome = mabe("models", "describe", "rats@1", "calm \x1b[31mred\x07 rats")
+    shown = outcome.out + mabe("models").out + mabe("models", "history", "rats").out
+    assert shown.count("calm [31mred rats") == 3
+    assert "\x1b" not in shown
+
+
+def test_a_version_and_an_export_are_added_under_another_name(mabe, rats, tmp_path):
+    assert mabe("models", "add", "rats@2", "--name", "paper").code == 0
+    assert mabe("export", "rats@1", "-o", tmp_path / "given", "--no-onnx").code == 0
+    assert mabe("models", "add", tmp_path / "given", "--name", "paper").code == 0
+    assert set(listed(mabe)) == {"rats@1", "rats@2", "paper@1", "paper@2"}
+    assert rats.read("paper").version(1).model == rats.read("rats").version(2).model
+    assert mabe("models", "check").code == 0
+    outcome = mabe("models", "add", "rats@2", "--name", "paper", "--checkpoint", "last")
+    assert outcome.code == 2
+    assert "rats@2 is one checkpoint" in outcome.err
+
+
+def test_a_study_is_told_with_its_members(mabe, runs):
+    member = Member(id=runs[0].name, settings={"seed": 7})
+    study = Study(
+        id="seeds-0123456789", name="seeds", description="", axes=["seed"], members=(member,), text=""
+    )
+    write_study(runs[0].parent, study)
+    outcome = mabe("models", "add", "seeds", "--name", "paper")
+    assert outcome.code == 2
+    assert f"seeds-0123456789 is a study of 1 run: name one of them ({runs[0].name})" in outcome.err
 
 
 def test_two_processes_that_promote_at_once_lose_nothing(rats):

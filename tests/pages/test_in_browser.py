@@ -196,3 +196,12 @@ def test_200_recordings_open_in_three_seconds(tab: Browser, tmp_path: Path) -> N
     assert time.monotonic() - began < 3
     assert tab.value("document.getElementById('ethogram-choice').options.length") == 200
     assert tab.faults() == []
+
+
+def test_the_worst_bouts_of_a_study_name_their_runs_in_low_rows_that_fit(tab: Browser, several: Path) -> None:
+    tab.open(several, width=1280)
+    rows = "[...document.querySelectorAll('#bouts tbody tr')]"
+    assert tab.value(f"{rows}.every(row => /rats-[0-9a-f]{{10}}/.test(row.textContent))")
+    assert tab.value(f"Math.max(...{rows}.map(row => row.getBoundingClientRect().height))") < 80
+    boxes = "[...document.querySelectorAll('#bouts .scroll')]"
+    assert tab.value(f"{boxes}.every(box => box.scrollWidth <= box.clientWidth)")

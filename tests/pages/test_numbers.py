@@ -172,11 +172,11 @@ def test_mean_and_deviation_of_each_setting(study: tuple[Study, Path], study_pag
             if member.settings["model"] == model
         ]
         scores = [scores_of(run).pooled["validation"]["macro_f1"] for run in runs]
-        assert [text for text, _ in rows[f"model {model}"][:2]] == ["3", "3"]
-        assert values(rows[f"model {model}"]) == pytest.approx(
+        assert [text for text, _ in rows[f"model={model}"][:2]] == ["3", "3"]
+        assert values(rows[f"model={model}"]) == pytest.approx(
             [np.mean(scores), np.std(scores, ddof=1)], rel=1e-12
         )
-        means.append((statistics.fmean(scores), f"model {model}"))
+        means.append((statistics.fmean(scores), f"model={model}"))
     assert list(rows) == [name for _, name in sorted(means, reverse=True)]
 
 
@@ -189,8 +189,8 @@ def test_a_setting_is_named_by_the_last_words_of_its_keys(tmp_path: Path) -> Non
     members = [attrs.evolve(m, settings=s) for m, s in zip(found.members, settings, strict=True)]
     rows = parsed(attrs.evolve(found, members=tuple(members)), tmp_path).rows("scores of settings")
     assert set(rows) == {
-        "model gru (hidden_dim 8), learning_rate 0.0001, a.x 1, b.x y",
-        "model gru, learning_rate 0.0001, a.x 2, b.x y",
+        "model=gru {hidden_dim: 8}, learning_rate=0.0001, a.x=1, b.x=y",
+        "model=gru, learning_rate=0.0001, a.x=2, b.x=y",
     }
 
 
@@ -206,7 +206,7 @@ def test_a_score_that_is_an_error_is_sorted_the_other_way(tmp_path: Path) -> Non
         told = json.loads(run.scores.read_text())
         told["pooled"]["validation"]["loss"] = 1.0 - place
         run.scores.write_text(json.dumps(told))
-    assert list(parsed(found, tmp_path).rows("scores of settings")) == ["model gru", "model transformer"]
+    assert list(parsed(found, tmp_path).rows("scores of settings")) == ["model=gru", "model=transformer"]
 
 
 def test_each_member_with_its_settings(study: tuple[Study, Path], study_page: Page) -> None:
@@ -227,9 +227,9 @@ def test_members_that_are_missing_running_and_failed_are_told(tmp_path: Path) ->
         file.rmdir() if file.is_dir() else file.unlink()
     shown = parsed(found, tmp_path)
     assert f"{absent.id}: It was not begun here." in shown.text
-    assert f"{running.id}: It was interrupted in epoch 3 of 8" in shown.text
+    assert f"{running.id}: It was interrupted after epoch 3 of 8" in shown.text
     assert f"{failed.id}: It failed: the loss became nan" in shown.text
-    assert [text for text, _ in shown.rows("scores of settings")["model gru"][:2]] == ["2", "1"]
+    assert [text for text, _ in shown.rows("scores of settings")["model=gru"][:2]] == ["2", "1"]
 
 
 def test_several_classes_at_once_have_a_row_each(tmp_path: Path) -> None:

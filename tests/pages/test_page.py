@@ -13,9 +13,12 @@ import pytest
 
 from mabe_core.data.report import ImportReport, PartReport
 from mabe_core.errors import UserError
+from mabe_core.pages.charts import whole_ticks
 from mabe_core.pages.content import content_of
+from mabe_core.pages.plots import plots_of
 from mabe_core.pages.rendering import page
 from mabe_core.runs.directory import RunDirectory
+from mabe_core.runs.study import Member
 from tests.pages.made_runs import made_record, made_run, made_study
 from tests.pages.parsed import Page, parsed
 
@@ -200,3 +203,46 @@ def test_ethograms_that_are_too_heavy_are_left_out_and_told(
     assert "1 of 3 scored stretches" in shown.text
     assert len(shown.data("ethogram-data")["ethograms"]) == 1
     assert {row[0][0].partition(" ")[0] for row in shown.tables["Missed bouts"][1:]} == {"r1", "r2", "r3"}
+
+
+def test_a_study_says_where_validation_chose_what_it_scores(tmp_path: Path) -> None:
+    assert (
+        "Held out: the validation part; validation also chose" in parsed(made_study(tmp_path), tmp_path).text
+    )
+    runs = tmp_path / "test"
+    told = parsed(made_study(runs, part="test"), runs).text
+    assert "Held out: the test part." in told
+    assert "also chose" not in told
+
+
+def test_what_is_true_of_many_members_is_told_once(tmp_path: Path) -> None:
+    study = made_study(tmp_path, seeds=1)
+    never = [Member(id=f"rats-9{number:09x}", settings={"model": "gru"}) for number in range(5)]
+    content = content_of(attrs.evolve(study, members=(*study.members, *never)), tmp_path)
+    first = ", ".join(member.id for member in never[:3])
+    assert content.notes == [f"{first} and 2 more: It was not begun here."]
+
+
+def test_epochs_are_labelled_by_whole_numbers_each_once() -> None:
+    assert whole_ticks([1]) == [1]
+    assert whole_ticks([1, 2]) == [1, 2]
+    assert whole_ticks(range(1, 8)) == [1, 2, 3, 4, 5, 6, 7]
+    assert whole_ticks(range(1, 101)) == [1, 18, 35, 52, 69, 86]
+
+
+def test_settings_of_one_component_are_drawn_under_whole_labels(tmp_path: Path) -> None:
+    study = made_study(tmp_path, seeds=1)
+    models = [{"name": "transformer", "hidden_dim": dim, "num_heads": 2} for dim in (8, 16)]
+    members = [attrs.evolve(m, settings={"model": s}) for m, s in zip(study.members, models, strict=True)]
+    drawn = plots_of(content_of(attrs.evolve(study, members=tuple(members)), tmp_path)).settings
+    assert drawn is not None
+    for dim in (8, 16):
+        assert f">{{hidden_dim: {dim},<" in drawn
+    assert drawn.count(">num_heads: 2}<") == 2
+
+
+def test_the_axis_of_f1_is_whole(tmp_path: Path) -> None:
+    drawn = plots_of(content_of(made_run(tmp_path, "rats-0123456789", frames=6000), tmp_path)).classes
+    assert drawn is not None
+    labels = re.findall(r">([\d.]+)<", drawn)
+    assert (labels[0], labels[-1]) == ("0.0", "1.0")

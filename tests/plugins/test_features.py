@@ -11,6 +11,7 @@ from mabe_core import Feature, Pose, PoseLayout, UserError
 from mabe_plugins.features import mabe_features
 from mabe_plugins.features.interpolate import InterpolateConfig
 from mabe_plugins.features.normalize import NormalizeConfig
+from mabe_plugins.features.torch_ranks import kth_smallest
 
 FPS = 10.0
 NAN = float("nan")
@@ -178,3 +179,26 @@ def test_in_centimetres_a_recordings_own_pixels_count_or_the_configs() -> None:
 def test_pixels_per_cm_without_centimetres_are_refused() -> None:
     with pytest.raises(ValueError, match="is used with scale: centimetres"):
         NormalizeConfig(pixels_per_cm=3.0)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3, 0.97, 1.0])
+@pytest.mark.parametrize("centre", ["recording", "arena", "none"])
+@pytest.mark.parametrize("scale", ["body_length", "arena", 20.0])
+def test_a_recording_that_is_had_in_blocks_is_normalized_as_a_whole_one(
+    missing: float, centre: str, scale: str | float
+) -> None:
+    points = walk(500, missing).float()
+    feature = normalize(centre=centre, scale=scale)
+    moved = feature.over(lambda: (Pose(block) for block in points.split(97)))
+    assert moved.context == 0
+    found = torch.cat([moved(Pose(block)).points for block in points.split(41)])
+    torch.testing.assert_close(found, feature(Pose(points)).points, equal_nan=True)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_any_rank_is_found_among_numbers_of_either_sign(dtype: torch.dtype) -> None:
+    numbers = torch.randn(5001, generator=torch.Generator().manual_seed(0), dtype=dtype) * 100
+    numbers[7:12] = 0.0
+    ordered = numbers.sort().values
+    for rank in (0, 1, 2500, 4999, 5000):
+        assert kth_smallest(lambda: numbers.split(999), rank, dtype) == ordered[rank]

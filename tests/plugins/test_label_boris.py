@@ -182,13 +182,65 @@ def test_damage_is_an_error_that_names_the_line(tmp_path: Path, damage: str) -> 
     assert str(error.value).startswith(str(file))
 
 
-def test_aggregated_events_are_told_from_tabular(tmp_path: Path) -> None:
+AGGREGATED = (
+    "Observation id,Media duration (s),FPS (frame/s),Subject,Behavior,Modifier #1,Behavior type,Start (s),"
+    "Stop (s),Duration (s)\n"
+    "first,10.0,25.0,resident,attack,intruder,STATE,1.0,2.5,1.5\n"
+    "first,10.0,25.0,No focal subject,mount,,STATE,3.0,4.0,1.0\n"
+)
+
+
+def test_aggregated_events_are_bouts(tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
-    file.write_text(
-        "Observation id,Media duration (s),FPS (frame/s),Subject,Behavior,Behavior type,Start (s),Stop (s)\n"
+    file.write_text(AGGREGATED)
+    annotation = read(file)
+    assert annotation.bouts == (
+        Bout("attack", 1.0, 2.5, agent="resident", line=2),
+        Bout("mount", 3.0, 4.0, line=3),
     )
-    with pytest.raises(DataError, match=r":1: these are aggregated events"):
+    assert (annotation.observed, annotation.fps) == (((0.0, 10.0),), 25.0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("1.0,2.5", "2.5,1.0", r":2: 'attack' stops at 1 s, before it starts at 2.5 s"),
+        ("3.0,4.0", "3.0,40.0", r":3: Stop \(s\) should be seconds from 0 to the film's 10, not '40.0'"),
+        ("3.0,4.0", "soon,4.0", r":3: Start \(s\) should be seconds"),
+        ("STATE,3.0,4.0,1.0", "POINT,3.0,3.0,0", r":3: 'mount' is an event without duration"),
+        (",attack,", ",,", ":2: Behavior is empty"),
+        (",4.0,1.0\n", "", ":3: 8 cells, not 10"),
+        ("Stop (s)", "Stop", r":1: columns are missing: Stop \(s\)"),
+        ("first,10.0,25.0,No", "first,10.0,30.0,No", ":3: FPS is 30 here and 25 further up"),
+    ],
+)
+def test_damaged_aggregated_events_are_an_error(tmp_path: Path, before, after, message: str) -> None:
+    file = tmp_path / "x.csv"
+    assert before in AGGREGATED
+    file.write_text(AGGREGATED.replace(before, after))
+    with pytest.raises(DataError, match=f"x.csv{message}"):
         read(file)
+
+
+def test_a_column_may_tell_the_target(tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text(AGGREGATED.replace("mount,,", "mount,resident,"))
+    assert [bout.target for bout in read(file, target="Modifier #1").bouts] == ["intruder", "resident"]
+    with pytest.raises(DataError, match=r"x.csv:1: has no column 'Modifiers' to name targets"):
+        read(file, target="Modifiers")
+    file.write_text(AGGREGATED)
+    with pytest.raises(DataError, match=r"x.csv:3: Modifier #1 is empty, and should name the target"):
+        read(file, target="Modifier #1")
+    head = "Time,Total length,FPS,Subject,Behavior,Modifiers,Status\n"
+    rows = [
+        f"{time},10,10,a,attack,{whom},{status}\n"
+        for time, whom, status in ((1, "b", "START"), (2, "c", "START"), (3, "b", "STOP"), (4, "c", "STOP"))
+    ]
+    file.write_text(head + "".join(rows))
+    assert [(bout.target, bout.start, bout.stop) for bout in read(file, target="Modifiers").bouts] == [
+        ("b", 1.0, 3.0),
+        ("c", 2.0, 4.0),
+    ]
 
 
 @pytest.mark.parametrize("content", [b"", b" \n", b"\xff\xfe\x00junk" * 40, b"a,b\n1,2\n", b"\0" * 100])

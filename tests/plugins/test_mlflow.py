@@ -151,6 +151,27 @@ def test_the_environment_says_where(mabe, tiny, tmp_path, monkeypatch):
     assert not (tmp_path / "mlflow.db").exists()
 
 
+@pytest.mark.parametrize("uri", ["sqlite:////proc/x.db", ""])
+def test_a_database_that_cannot_be_written_is_told_at_once(mabe, tiny, tmp_path, monkeypatch, uri):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    if not uri:  # set to nothing is not set: MLflow's own place is the default
+        (tmp_path / "mlflow.db").mkdir()
+    outcome = mabe("run", tiny, *WATCHED)
+    assert outcome.code == 0, outcome.err
+    (log,) = (tmp_path / "runs").glob("*/log.txt")
+    told = " ".join(log.read_text().split())
+    assert ("[Errno 2] No such file" if uri else "[Errno 21] Is a directory") in told
+    assert told.count("left out of this attempt, which goes on:") == 1
+
+
+def test_an_empty_tracking_uri_is_none_for_the_artifacts_too(mabe, tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    monkeypatch.chdir(tmp_path)
+    mabe("run", tiny, *WATCHED)
+    assert list((tmp_path / "mlartifacts").iterdir())
+    assert not (tmp_path / "mlruns").exists()
+
+
 @pytest.mark.parametrize(
     "uri",
     [

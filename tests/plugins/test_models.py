@@ -26,7 +26,7 @@ FEATURES = [
 
 def build(name: str, shape: DataShape = SHAPE, **config: object) -> nn.Module:
     torch.manual_seed(0)
-    return resolve_component("model", name, config, REGISTRY).build(shape)
+    return resolve_component(REGISTRY.find("model", name).spec, config, REGISTRY).build(shape)
 
 
 def reach(model: nn.Module, frame: int, frames: int = 300) -> tuple[int, int]:
@@ -98,5 +98,5 @@ def test_no_feature_waits_for_the_device(name):
     points[0, 3:9, 1] = torch.nan
     settings = [{}, {"method": "savitzky_golay"}] if name == "smooth" else [{}]
     for config in settings:
-        feature = resolve_component("feature", name, config, REGISTRY).build(layout)
+        feature = resolve_component(REGISTRY.find("feature", name).spec, config, REGISTRY).build(layout)
         runs_without_waiting(feature, Pose(points))

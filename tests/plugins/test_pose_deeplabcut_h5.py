@@ -213,3 +213,30 @@ def test_changed_labels_end_in_no_other_error(tmp_path: Path, form: str) -> None
 
 def test_keypoints_keep_their_order(tmp_path: Path) -> None:
     assert read(write_h5(pose_frame(), tmp_path / "x.h5", "fixed")).keypoints == KEYPOINTS
+
+
+@pytest.mark.parametrize("form", ["table", "fixed", "csv"])
+def test_hours_are_read_block_by_block_to_the_same_tracks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    frame = pose_frame(95)
+    frame.iloc[60, 0] = np.nan
+    file = write_csv(frame, tmp_path / "a.csv") if form == "csv" else write_h5(frame, tmp_path / "a.h5", form)
+    whole = read(file)
+    monkeypatch.setattr("mabe_core.long_arrays.IN_MEMORY", 0)
+    monkeypatch.setattr("mabe_core.long_arrays.ROWS_AT_ONCE", 10)
+    for module in ("dlc_h5", "number_table", "dlc_tracks"):
+        monkeypatch.setattr(f"mabe_plugins.pose_readers.{module}.ROWS_AT_ONCE", 10)
+    found = read(file)
+    np.testing.assert_array_equal(found.points, whole.points)
+    np.testing.assert_array_equal(found.confidence, whole.confidence)
+    assert found.notes == whole.notes
+    assert "only one coordinate, taken as missing: 1" in found.notes[0]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_number_that_no_point_can_be_is_told(tmp_path: Path, form: str) -> None:
+    frame = pose_frame()
+    frame.iloc[7, 0] = 1e300
+    with pytest.raises(DataError, match=r"row 8: column 2 \(resident nose x\) is inf"):
+        read(write_h5(frame, tmp_path / "a.h5", form))

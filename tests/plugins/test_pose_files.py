@@ -294,6 +294,94 @@ class TestLabels:
         assert notes[2] == "events.csv: START or STOP without the other, dropped: 1 (lines 19)"
 
 
+THREE = ("a", "b", "c")
+# agent, target, behaviour, first and last frame, as a plain CSV has them
+PAIRS = """behaviour,start,stop,agent,target
+attack,0,10,a,b
+attack,20,30,b,a
+mount,5,15,a,c
+rear,30,40,c,
+"""
+
+
+def load_pairs(data: Path, text: str = PAIRS, **settings) -> Dataset:
+    """Load one session of three animals whose bouts have an agent and a target."""
+    write_csv(pose_frame(individuals=THREE), data / "mice/pose/3DLC_net.csv")
+    (data / "mice/bouts.csv").write_text(text)
+    pair = Pair(pose="pose/3DLC_net.csv", labels="bouts.csv")
+    asked = config(
+        pairs=(pair,),
+        **{"classes": ("attack", "mount", "rear"), "views": "pairs", "multi_label": True} | settings,
+    )
+    reader = resolved(mabe_label_readers(), "bouts", unit="frames")
+    return build(attrs_with(asked, labels=reader), DataAccess((data,)))
+
+
+class TestPairs:
+    def test_each_ordered_pair_is_a_view_with_its_own_bouts(self, data: Path) -> None:
+        dataset = load_pairs(data)
+        (recording,) = dataset.recordings
+        assert [view.individuals for view in recording.views] == [
+            (0, 1),
+            (0, 2),
+            (1, 0),
+            (1, 2),
+            (2, 0),
+            (2, 1),
+        ]
+        shown = {
+            view.individuals: [np.flatnonzero(column == 1).tolist() for column in view.labels.T]
+            for view in recording.views
+        }
+        rear = list(range(30, 40))
+        assert shown == {
+            (0, 1): [list(range(10)), [], []],
+            (0, 2): [[], list(range(5, 15)), []],
+            (1, 0): [list(range(20, 30)), [], []],
+            (1, 2): [[], [], []],
+            (2, 0): [[], [], rear],  # without a target: what the agent does is seen with everybody
+            (2, 1): [[], [], rear],
+        }
+        assert not dataset.exclusive
+        assert all((view.labels >= 0).all() for view in recording.views)
+
+    def test_bouts_of_several_classes_may_overlap_only_where_that_is_said(self, data: Path) -> None:
+        text = PAIRS.replace("mount,5,15,a,c", "mount,5,15,a,b")
+        labels = load_pairs(data, text).recordings[0].views[0].labels
+        assert labels[5:10].tolist() == [[1, 1, 0]] * 5
+        with pytest.raises(DataError, match=r"bouts.csv:4: bout 'mount' overlaps bout 'attack' of line 2"):
+            load_pairs(data, text, multi_label=False)
+
+    @pytest.mark.parametrize(
+        ("before", "after", "message"),
+        [
+            (",a,b", ",,b", ":2: bout 'attack' names no agent, and views are pairs"),
+            (",a,c", ",a,d", ":4: 'd' is no individual of 3DLC_net.csv"),
+            ("20,30", "20,50", ":3: bout 'attack' ends 10 frames past the pose's end"),
+            ("rear,30,40", "rare,30,40", ":5: behaviour 'rare' is none of the classes. Valid: attack, mount"),
+        ],
+    )
+    def test_what_does_not_fit_is_an_error_told_once(self, data: Path, before, after, message: str) -> None:
+        assert before in PAIRS
+        with pytest.raises(DataError, match=f"bouts.csv{message}") as error:
+            load_pairs(data, PAIRS.replace(before, after))
+        assert len(error.value.problems) == 1
+
+    def test_a_bout_of_somebody_who_was_not_chosen_is_an_error(self, data: Path) -> None:
+        with pytest.raises(DataError, match=r"bouts.csv:4: bout 'mount' is of 'c', who is not among"):
+            load_pairs(data, individuals=("a", "b"))
+        with pytest.raises(DataError, match="one individual makes no pairs"):
+            load_pairs(data, individuals=("a",))
+
+    def test_the_report_tells_the_views_and_what_was_looked_for(self, data: Path) -> None:
+        from mabe_core import import_report
+
+        report = import_report(load_pairs(data))
+        assert report.looked_for == {"attack": 240, "mount": 240, "rear": 240}
+        assert "views         6" in report.lines()
+        assert "class         rear    20 frames (8.3%) of 240 labelled for it" in report.lines()
+
+
 def attrs_with(made: PoseFilesConfig, **changes) -> PoseFilesConfig:
     import attrs
 
@@ -311,6 +399,7 @@ def attrs_with(made: PoseFilesConfig, **changes) -> PoseFilesConfig:
         ({"classes": ("attack",)}, "one class leaves nothing to tell apart"),
         ({"fps": 0.0}, "fps"),
         ({"classes": ()}, "classes"),
+        ({"multi_label": True, "background": "other"}, "leave background out"),
     ],
 )
 def test_a_config_that_makes_no_sense_is_refused(settings, message: str) -> None:

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 import torch
-from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
 from mabe_core import ScheduleContext, UserError
 from mabe_plugins.schedulers import mabe_schedulers
@@ -58,3 +58,41 @@ def test_a_warm_up_without_end_is_refused(name):
 def test_a_floor_above_the_learning_rate_is_refused():
     with pytest.raises(UserError, match="above the learning rate"):
         rates("linear", min_lr=1e-2)
+
+
+@pytest.mark.parametrize("lower", [True, False])
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"patience": 0, "factor": 0.5, "min_lr": 1e-4},
+        {"patience": 2, "factor": 0.3, "cooldown": 3, "min_lr": 0.0},
+        {"patience": 1, "factor": 0.1, "min_delta": 0.2, "min_lr": 1e-5},
+    ],
+)
+def test_plateau_is_torchs(config, lower):
+    scores = torch.rand(40, generator=torch.Generator().manual_seed(1)).tolist()
+    scores[7] = float("nan")
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1e-3)
+    given = {**config, "threshold": config.get("min_delta", 0.0)}
+    given.pop("min_delta", None)
+    twin = ReduceLROnPlateau(optimizer, "min" if lower else "max", threshold_mode="abs", **given)
+    spec = SPECS["plateau"]
+    errors = frozenset({"loss"} if lower else ())
+    context = ScheduleContext(400, 10, 1e-3, scores=("loss", "f1"), lower_is_better=errors)
+    factor = spec.build(spec.config(metric="loss", **config), context)
+    assert factor(0) == factor(399) == 1.0
+    for score in scores:
+        twin.step(score)
+        factor.epoch_ended({"loss": score, "f1": 0.0})
+        assert 1e-3 * factor(17) == pytest.approx(twin.get_last_lr()[0], rel=1e-9)
+
+
+def test_plateau_watches_the_monitor_and_refuses_a_score_that_is_not_there():
+    spec = SPECS["plateau"]
+    context = ScheduleContext(100, 10, 1e-3, scores=("loss", "macro_f1"), monitor="macro_f1")
+    factor = spec.build(spec.config(patience=0), context)
+    for score in (0.5, 0.4):
+        factor.epoch_ended({"loss": -score, "macro_f1": score})
+    assert factor(20) == pytest.approx(0.1)
+    with pytest.raises(UserError, match=r"'makro_f1'. Did you mean 'macro_f1'"):
+        spec.build(spec.config(metric="makro_f1"), context)

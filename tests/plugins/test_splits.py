@@ -180,7 +180,9 @@ class TestFolds:
     def test_too_few_are_told(self) -> None:
         with pytest.raises(UserError, match="there are 2 recordings: too few for 3 folds"):
             split(TEN[:2], folds=3, fold=0)
-        with pytest.raises(UserError, match="left for train: there are 1 by 'recording' outside the fold"):
+        with pytest.raises(
+            UserError, match="left for train: there are 1 by 'recording' outside the test part"
+        ):
             split(TEN[:2], folds=2, fold=0)
 
     @pytest.mark.parametrize(

@@ -112,7 +112,13 @@ def test_a_mistake_is_pointed_at(text: str, place: int, why: str) -> None:
     assert caret.index("^") - 2 == place
 
 
-KEYS = {"macro_f1": {float}, "model": {str}, "model.hidden_dim": {int}, "started": {datetime.datetime}}
+KEYS = {
+    "macro_f1": {float},
+    "model": {str},
+    "model.hidden_dim": {int},
+    "started": {datetime.datetime},
+    "age": {float},
+}
 
 
 @pytest.mark.parametrize(
@@ -122,6 +128,8 @@ KEYS = {"macro_f1": {float}, "model": {str}, "model.hidden_dim": {int}, "started
         ("model=tcn and hidden_dim>3", 14, "Did you mean 'model.hidden_dim'?"),
         ("macro_f1>high", 9, "macro_f1 is a number"),
         ("started>yesterday", 8, "write 2026-11-01"),
+        ("age>3", 4, "write 90min, 12h or 3d, not 3"),
+        ("age>3parsec", 4, "age is a length of time"),
     ],
 )
 def test_what_no_run_has_is_pointed_at(text: str, place: int, why: str) -> None:

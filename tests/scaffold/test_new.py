@@ -1,4 +1,4 @@
-"""`mabe plugin new` and `mabe init`: what they write passes the kit and trains, and nothing is written over."""
+"""`mabe plugin new`: what it writes passes the kit and trains, and nothing is written over."""
 
 from __future__ import annotations
 
@@ -12,16 +12,8 @@ import pytest
 
 from mabe_core.registry import KINDS
 
+SCHEMA = "mabe.schema.json"
 QUICK = ("training.epochs=1", "training.windows_per_epoch=64")
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return an empty folder that is the working directory."""
-    work = tmp_path / "work"
-    work.mkdir()
-    monkeypatch.chdir(work)
-    return work
 
 
 def commands(out: str) -> list[list[str]]:
@@ -44,9 +36,6 @@ def test_a_new_plugin_of_each_kind_passes_its_check_and_its_experiment_runs(mabe
     findings = json.loads(checked.out)
     assert {finding["status"] for finding in findings} <= {"passed", "skipped"}
     assert len([finding for finding in findings if finding["about"].endswith("ripple")]) > 4
-    if kind == "post_processing":
-        assert not run, "no experiment can name one"
-        return
     assert (folder / "ripple.yaml").read_text().startswith("# yaml-language-server: $schema=")
     trained = mabe(*quick(run[0]))
     assert trained.code == 0, trained.err
@@ -120,34 +109,38 @@ def test_files_that_exist_are_never_written_over(mabe, folder):
     assert (folder / "ripple.yaml").read_text() == "mine"
 
 
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["Ripple 2"], "Did you mean 'ripple_2'?"),
-        (["transformer"], "model 'transformer' is there already, from plugin transformer"),
-        (["ripple", "--kind", "modle"], "Did you mean 'model'?"),
-    ],
-)
-def test_a_name_that_cannot_be_is_refused(mabe, folder, words, told):
-    outcome = mabe("plugin", "new", *words)
-    assert outcome.code == 2
-    assert told in outcome.err
-    assert not list(folder.iterdir())
-
-
-def test_init_makes_a_folder_that_runs_as_it_is_and_keeps_what_is_there(mabe, folder, monkeypatch):
-    mine = folder / "mice" / ".gitignore"
-    mine.parent.mkdir()
-    mine.write_text("mine")
-    outcome = mabe("init", "mice")
-    assert outcome.code == 0, outcome.err
-    assert f"kept {Path('mice/.gitignore')}, which was there" in outcome.out
-    assert mine.read_text() == "mine"
-    settings = json.loads((folder / "mice" / ".vscode" / "settings.json").read_text())
-    assert settings["yaml.schemas"] == {"./mabe.schema.json": ["*.yaml"]}
-    monkeypatch.chdir(folder / "mice")
-    trained = mabe(*quick(["mabe-run", "my_model.yaml"]))
+def test_a_new_watcher_passes_its_check_and_writes_its_table(mabe, folder):
+    written = mabe("plugin", "new", "scores", "--watcher")
+    assert written.code == 0, written.err
+    check, run = commands(written.out)
+    checked = mabe(*check[1:])
+    assert checked.code == 0, checked.err
+    trained = mabe(*quick(run))
     assert trained.code == 0, trained.err
+    (table,) = (folder.parent / "runs").glob("*/scores.csv")
+    assert table.read_text().startswith("step,")
+    assert str(table) in trained.out + trained.err
+    assert "goes without --kind" in mabe("plugin", "new", "other", "--watcher", "--kind", "loss").err
+
+
+def test_a_packaged_watcher_is_named_by_its_experiment_and_nothing_built_is_kept(mabe, folder):
+    assert mabe("plugin", "new", "scores", "--watcher", "--package").code == 0
+    assert "watchers: [scores]" in (folder / "mabe_scores" / "scores.yaml").read_text()
+    assert "/runs/" in (folder / "mabe_scores" / ".gitignore").read_text()
+
+
+def test_the_schema_follows_the_plugin_files_of_its_folder(mabe, folder):
+    assert f"wrote {SCHEMA}" in mabe("plugin", "new", "ripple").out
+    assert f"renewed {SCHEMA}" in mabe("plugin", "new", "costs", "--kind", "loss").out
+    known = json.loads((folder / SCHEMA).read_text(encoding="utf-8"))["$defs"]
+    assert {"model.ripple", "loss.costs"} <= set(known)
+    (folder / "ripple.py").write_text(
+        "from mabe_core import hookimpl\n\n\n@hookimpl\ndef mabe_modles(): ...\n"
+    )
+    renewed = mabe("plugin", "new", "more", "--kind", "loss")
+    assert renewed.code == 0
+    assert f"{SCHEMA} lacks what this plugin offers: file ripple.py" in renewed.err
+    assert "loss.more" in (folder / SCHEMA).read_text(encoding="utf-8")
 
 
 def test_three_commands_lead_from_nothing_to_a_trained_plugin(tmp_path):

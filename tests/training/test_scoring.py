@@ -12,7 +12,8 @@ from mabe_core.discovery import load_plugins
 from mabe_core.experiment import read_text, resolve
 from mabe_core.training import scoring
 from mabe_core.training.features import FeaturePipeline, view_layout
-from mabe_core.training.scoring import Scorer, decide
+from mabe_core.training.post_processing import decide
+from mabe_core.training.scoring import Scorer
 
 TEXT = """\
 name: scored

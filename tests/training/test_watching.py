@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from mabe_core.discovery import load_plugins
 from mabe_core.exchange import DataAccess
@@ -64,7 +65,7 @@ def test_a_run_that_fails_is_told_with_what_it_failed_of(mabe, tiny, tmp_path):
     told = seen(only_run(tmp_path))
     assert [each["event"] for each in told] == ["started", "failed"]
     assert told[-1]["state"] == "failed"
-    assert "the loss became nan in epoch 1" in told[-1]["failure"]
+    assert "the loss became nan at step 2, in epoch 1" in told[-1]["failure"]
 
 
 def test_a_run_that_never_began_is_not_told_of(mabe, tiny, tmp_path):
@@ -198,6 +199,33 @@ def test_a_second_ctrl_c_ends_a_run_that_a_watcher_holds_up(tiny, tmp_path):
     )
     with pytest.raises(Interrupted, match="ended at once"):
         observe_run(tiny, hanging, tmp_path, [])
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "os.chdir('/')",
+        "torch.set_grad_enabled(False)",
+        "torch.set_default_dtype(torch.float64)",
+        "torch.set_default_device('meta')",
+        "torch.set_num_threads(3)",
+    ],
+)
+def test_what_a_watcher_sets_for_the_whole_process_does_not_reach_the_training(
+    mabe, tiny, tmp_path, monkeypatch, harm
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MABE_RUNS", "runs")
+    text = (
+        "import os\nimport torch\nfrom mabe_core import hookimpl\n@hookimpl\ndef mabe_experiment_started(run):\n"
+        f"    {harm}\n@hookimpl\ndef mabe_epoch_finished(run):\n    assert run.folder.is_absolute() and run.best.is_dir()\n"
+    )
+    outcome = mabe("run", tiny, "-p", plugin(tmp_path, text, "setting.py"), "--runs-dir", "runs")
+    assert outcome.code == 0, outcome.err
+    run = only_run(tmp_path)
+    assert "warning:" not in (run / "log.txt").read_text()
+    assert len((run / "metrics.jsonl").read_text().splitlines()) == 4
+    assert torch.get_num_threads() == 1
 
 
 def observe_run(file: Path, watcher: Path, folder: Path, told: list[Event]) -> None:

@@ -21,14 +21,18 @@ def prepare(subject: Subject) -> PoseCase:
 def _drawn(function: Map, points: Tensor, seed: int) -> Tensor:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return function(Pose(points)).points.nan_to_num(-1.0)
+        return function(Pose(points)).points
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return torch.equal(one.nan_to_num(-1.0), other.nan_to_num(-1.0))
 
 
 def same_seed_same_result(case: PoseCase) -> None:
     """From one state of torch's generator it gives one result, so that a resumed run goes on alike."""
     for layout, function in case.maps.items():
         points = case.points(layout)
-        if not torch.equal(_drawn(function, points, 1), _drawn(function, points, 1)):
+        if not _same(_drawn(function, points, 1), _drawn(function, points, 1)):
             raise Fault("the same seed gives another result: draw from torch's generator only")
 
 
@@ -37,8 +41,23 @@ def it_is_random(case: PoseCase) -> None:
     for layout, function in case.maps.items():
         points = case.points(layout)
         first, *others = (_drawn(function, points, seed) for seed in range(5))
-        if all(torch.equal(first, other) for other in others):
+        if all(_same(first, other) for other in others):
             raise Fault("five seeds give the same result: what is not random is a feature")
+
+
+def windows_and_frames_stay_in_place(case: PoseCase) -> None:
+    """A frame in which nothing is seen stays where it is, as its label does."""
+    for layout, function in case.maps.items():
+        points = case.points(layout)
+        points[1, 5:8] = torch.nan
+        unseen = points.isnan().flatten(2).all(-1)
+        for seed in range(8):
+            after = _drawn(function, points.clone(), seed).isnan().flatten(2).all(-1)
+            if after.any() and not after[unseen].all():
+                raise Fault(
+                    "frames that were missing turn up at others' places: windows or frames are moved, but "
+                    "their labels stay"
+                )
 
 
 def values(case: PoseCase) -> Iterator[Tensor]:
@@ -48,4 +67,6 @@ def values(case: PoseCase) -> Iterator[Tensor]:
         yield from tensors(mapped(function, pose)).values()
 
 
-SUITE = Suite((*poses.CHECKS, same_seed_same_result, it_is_random), prepare, values)
+SUITE = Suite(
+    (*poses.CHECKS, same_seed_same_result, it_is_random, windows_and_frames_stay_in_place), prepare, values
+)

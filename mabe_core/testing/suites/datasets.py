@@ -109,8 +109,16 @@ def values(case: DatasetCase) -> Iterator[object]:
     yield from (view.labels for view in first.views)
 
 
+def elsewhere(case: DatasetCase) -> Iterator[object]:
+    """Yield the points and labels of every recording."""
+    for recording in case.dataset.recordings:
+        yield recording.points
+        yield from (view.labels for view in recording.views)
+
+
 SUITE = Suite(
     (recordings_keep_their_form, labels_are_one_zero_or_unlabelled, it_repeats, sources_are_files),
     prepare,
     values,
+    elsewhere,
 )

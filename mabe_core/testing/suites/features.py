@@ -7,12 +7,14 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from mabe_core.errors import UserError
 from mabe_core.exchange import Pose
-from mabe_core.testing.findings import Fault, NotAsked, Subject, Suite
+from mabe_core.testing.findings import Doubt, Fault, NotAsked, Subject, Suite
 from mabe_core.testing.samples import walk
 from mabe_core.testing.suites import poses
 from mabe_core.testing.suites.poses import PoseCase, mapped, tensors
 
+SMALL_CONTEXT = 8  # frames that cost little, whether they are needed or not
 LENGTH = 16  # frames of the windows that are compared with whole recordings
 
 
@@ -61,6 +63,47 @@ def context_is_honoured(case: PoseCase) -> None:
                     )
 
 
+def context_is_needed(case: PoseCase) -> None:
+    """A quarter of the context does not give the same, on animals with gaps of every length up to it."""
+    for layout, feature in case.maps.items():
+        context = feature.context  # type: ignore[attr-defined] # a Feature here
+        if context is None or context < SMALL_CONTEXT:
+            continue
+        points = walk(layout, 6 * context, dtype=torch.float64)
+        for number, length in enumerate((context, context // 2)):
+            start = context + number * 2 * context
+            points[start : start + length, :, 0] = torch.nan
+        whole = tensors(mapped(feature, Pose(points)))
+        few = context // 4
+        cuts = [(middle - few, middle + few + 1) for middle in range(context, 5 * context)]
+        windows = torch.stack([points[start:stop] for start, stop in cuts])
+        for name, value in tensors(mapped(feature, Pose(windows))).items():
+            expected = whole[name][context : 5 * context]
+            if not torch.allclose(value[:, few], expected, rtol=1e-6, atol=1e-9, equal_nan=True):
+                return
+        raise Doubt(
+            f"`context` is {context} frames to either side, but {few} give the same on made-up animals: each "
+            "window that is augmented is computed with so many more frames"
+        )
+
+
+def short_recordings(case: PoseCase) -> str:
+    """Recordings of a few frames, which turn up among others, keep their frames and raise nothing."""
+    refused = []
+    for layout, feature in case.maps.items():
+        for frames in (1, 2, 4):
+            try:
+                result = mapped(feature, Pose(walk(layout, frames)))
+            except UserError as error:
+                refused.append(f"refuses {frames} frames: {error}")
+                continue
+            for name, value in tensors(result).items():
+                found = value.shape[-4 if name == "points" else -2]
+                if found != frames:
+                    raise Fault(f"{name} of a recording of {frames} frames has {found}")
+    return "; ".join(refused)
+
+
 def each_recording_by_itself(case: PoseCase) -> None:
     """Given several at once, (batch, frames, …), it maps each as if it were alone."""
     for layout, feature in case.maps.items():
@@ -103,8 +146,10 @@ SUITE = Suite(
         *poses.CHECKS,
         finite_where_nothing_is_missing,
         it_repeats,
+        short_recordings,
         each_recording_by_itself,
         context_is_honoured,
+        context_is_needed,
     ),
     prepare,
     values,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import cast
+from numbers import Real
+from typing import Any, cast
 
 import attrs
 import numpy as np
@@ -16,6 +18,8 @@ from mabe_core.testing.findings import Fault, NotAsked, Subject, Suite
 from mabe_core.testing.samples import data_shape
 
 SHAPE = data_shape(6, 4, 20)
+# what a table, a path and `--set training.monitor=…` take as it is; class names come from the data
+NAME = re.compile(r"[!-.0-~]+")
 
 
 @attrs.frozen(eq=False)
@@ -41,6 +45,11 @@ class MetricCase:
         found = self.metric(Evaluation(counts, loss, SHAPE.class_names, stretches))
         if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
             raise Fault(f"it gives {found!r}, not scores by name")
+        given: Mapping[str, Any] = found
+        wrong = {name: value for name, value in given.items() if not isinstance(value, Real)}
+        if wrong:
+            name, value = next(iter(wrong.items()))
+            raise Fault(f"{name} is {value!r}, of type {type(value).__name__}: not a number")
         return {name: float(value) for name, value in found.items()}
 
 
@@ -90,6 +99,9 @@ def finite_scores_by_name(case: MetricCase) -> str:
         raise Fault("it gives no score")
     if "loss" in names:
         raise Fault("`loss` is the name of what is minimized: name the score otherwise")
+    for name in names:
+        if not NAME.fullmatch(name):
+            raise Fault(f"no score can be named {name!r}: of ASCII letters, digits and signs, no space, no /")
     for what, confusion in confusions().items():
         found = case.scores(confusion)
         if set(found) != names:

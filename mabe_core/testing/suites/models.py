@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mabe_core.exchange import DataShape
-from mabe_core.testing.findings import Fault, NotAsked, Subject, Suite
+from mabe_core.testing.findings import Doubt, Fault, NotAsked, Subject, Suite
 from mabe_core.testing.samples import SHAPES, noise
 from mabe_core.testing.suites import modules
 from mabe_core.testing.suites.modules import ModuleCase
@@ -56,6 +56,8 @@ def _loss(scores: Tensor, targets: Tensor) -> Tensor:
 
 def loss_falls_on_a_tiny_problem(case: ModuleCase) -> str:
     """It learns the sign of the first column, on one batch, at one of RATES."""
+    if not any(parameter.requires_grad for parameter in case.built().parameters()):
+        raise Fault("it has no parameter that is trained: all are frozen (requires_grad), or there is none")
     reached = []
     for rate in RATES:
         model = case.built().train()
@@ -73,6 +75,15 @@ def loss_falls_on_a_tiny_problem(case: ModuleCase) -> str:
                 return f"{losses[0]:.2f} to {losses[-1]:.2f} in {len(losses)} steps"
         reached.append(f"{losses[0]:.2f} to {losses[-1]:.2f} at a learning rate of {rate:g}")
     raise Fault(f"the loss does not fall: {', '.join(reached)}, in {STEPS} steps of Adam on one batch")
+
+
+def scores_and_no_probabilities(case: ModuleCase) -> None:
+    """Scores are any numbers: losses take the softmax, or the sigmoid, of them."""
+    scores = case.scored(case.built(), batch=8)
+    if scores.min() > 0 and scores.max() < 1:
+        sums = torch.allclose(scores.sum(-1), torch.ones(()), atol=1e-4)
+        what = "sum to 1 over the classes" if sums else "all lie between 0 and 1"
+        raise Doubt(f"its scores {what}: losses apply softmax or sigmoid themselves, so leave it out")
 
 
 def cuda_graph(case: ModuleCase) -> None:
@@ -124,4 +135,6 @@ def values(case: ModuleCase) -> Iterator[Tensor]:
         yield case.run(model, case.inputs(2, torch.float64, 3))
 
 
-SUITE = Suite((*modules.CHECKS, loss_falls_on_a_tiny_problem, cuda_graph), prepare, values)
+SUITE = Suite(
+    (*modules.CHECKS, loss_falls_on_a_tiny_problem, scores_and_no_probabilities, cuda_graph), prepare, values
+)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import attrs
+import numpy as np
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from mabe_core.errors import UserError
-from mabe_core.testing.findings import Fault, NotAsked
+from mabe_core.testing.findings import Doubt, Fault, NotAsked
 from mabe_core.testing.samples import noise
 
 
@@ -39,6 +41,12 @@ class ModuleCase:
             raise Fault(f"build returned {type(module).__name__}, not a torch module")
         return module
 
+    def check_shape(self, output: Tensor, batch: int) -> None:
+        """Raise Fault where an output has not the shape that is promised for a batch of that size."""
+        found, wanted = tuple(output.shape), self.expects(batch)
+        if found[-len(wanted) :] != wanted or len(found) > len(wanted) + 1:
+            raise Fault(f"at {self.words}, and a batch of {batch}, it gives {found}, not {wanted}")
+
     def scored(self, module: nn.Module, batch: int = 3, seed: int = 0) -> Tensor:
         """Return the module's output in evaluation."""
         module.eval()
@@ -60,10 +68,8 @@ def output_at_several_shapes(case: ModuleCase) -> str | None:
                 raise
             refused.append(f"refuses {each.words}: {error}")
             continue
-        output, wanted = each.scored(module, batch=3), each.expects(3)
-        found = tuple(output.shape)
-        if found[-len(wanted) :] != wanted or len(found) > len(wanted) + 1:
-            raise Fault(f"at {each.words} it gives {found}, not {wanted}")
+        output = each.scored(module, batch=3)
+        each.check_shape(output, 3)
         if output.dtype != torch.float32:
             raise Fault(f"at {each.words} it gives {output.dtype} for float32")
         if not output.isfinite().all():
@@ -76,7 +82,8 @@ def gradients_reach_every_parameter(case: ModuleCase) -> str | None:
     module = case.built().train()
     wanted = {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
     if not wanted:
-        raise NotAsked("it has no parameters")
+        frozen = any(True for _ in module.parameters())
+        raise NotAsked("none of its parameters is trained" if frozen else "it has no parameters")
     unreached = dict.fromkeys(wanted)
     optimizer = torch.optim.Adam(wanted.values(), lr=1e-3)
     for step in range(3):
@@ -123,15 +130,66 @@ def each_window_by_itself(case: ModuleCase) -> None:
     inputs = case.inputs(3, torch.float32, 0)
     with torch.no_grad():
         together, alone = case.run(module, inputs), case.run(module, inputs[1:2])
+    if alone.dim() != together.dim():
+        raise NotAsked("a batch of one gives another shape")
     batch = together.dim() - len(case.expects(3))
     if not torch.allclose(together.select(batch, 1), alone.select(batch, 0), rtol=1e-3, atol=1e-4):
         raise Fault("a window's output changes with the others in the batch: is frames taken for batch?")
+
+
+def each_window_by_itself_in_training(case: ModuleCase) -> str:
+    """In training too, unless a layer of torch's normalizes over the batch."""
+    inputs = case.inputs(3, torch.float32, 0)
+    changed = torch.cat([case.inputs(1, torch.float32, 1), inputs[1:]])
+    module = case.built()
+    if any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in module.modules()):
+        return "it normalizes over the batch"
+    outputs = [_trained_on(case, each, numpy_seed=0) for each in (inputs, changed)]
+    batch = outputs[0].dim() - len(case.expects(3))
+    one, other = (output.narrow(batch, 1, 2) for output in outputs)
+    if not torch.allclose(one, other, rtol=1e-3, atol=1e-4):
+        raise Doubt("in training, a window's output changes with the others in the batch")
+    return ""
+
+
+def chance_in_training(case: ModuleCase) -> None:
+    """What is drawn in training is drawn from torch's generator, not from NumPy's or Python's."""
+    inputs = case.inputs(3, torch.float32, 0)
+    one, other = (_trained_on(case, inputs, numpy_seed=seed) for seed in (0, 1))
+    if not torch.allclose(one, other, rtol=1e-3, atol=1e-4):
+        raise Fault("in training it draws from another generator than torch's, which a captured step repeats")
+
+
+def _trained_on(case: ModuleCase, inputs: Tensor, numpy_seed: int) -> Tensor:
+    """Return what a new instance gives in training, by one seed of torch's generator."""
+    states = random.getstate(), np.random.get_state()
+    random.seed(numpy_seed)
+    np.random.seed(numpy_seed)
+    try:
+        with torch.random.fork_rng(), torch.no_grad():
+            module = case.built().train()
+            torch.manual_seed(0)
+            return case.run(module, inputs)
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+
+
+def its_input_is_left_as_it_was(case: ModuleCase) -> None:
+    """Nothing is written into the inputs that it is given, in evaluation or training."""
+    for module in (case.built().eval(), case.built().train()):
+        inputs = case.inputs(3, torch.float32, 0)
+        with torch.no_grad():
+            case.run(module, inputs)
+        if not torch.equal(inputs, case.inputs(3, torch.float32, 0)):
+            raise Fault("it writes into the inputs that it is given: work on a copy")
 
 
 def batch_of_one(case: ModuleCase) -> None:
     """A batch of one window can be trained on: the last of an epoch may be that small."""
     module = case.built().train()
     output = case.run(module, case.inputs(1, torch.float32, 0))
+    case.check_shape(output, 1)
     if output.requires_grad:
         output.sum().backward()  # type: ignore[no-untyped-call]
 
@@ -150,6 +208,20 @@ def same_seed_same_weights(case: ModuleCase) -> None:
     different = [name for name, tensor in first.items() if not torch.equal(tensor, second[name])]
     if different:
         raise Fault(f"built twice from one seed, {different[0]} differs: draw from torch's generator")
+
+
+def the_seed_is_the_experiments(case: ModuleCase) -> None:
+    """It does not seed torch's generator itself, which would give every seed of a study the same weights."""
+    after = []
+    for seed in (5, 6):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            case.make()
+            after.append(torch.get_rng_state())
+    if torch.equal(*after):
+        raise Fault(
+            "build seeds torch's generator itself, so the experiment's seed decides nothing: leave it"
+        )
 
 
 def save_and_reload(case: ModuleCase) -> None:
@@ -172,9 +244,13 @@ CHECKS = (
     output_at_several_shapes,
     gradients_reach_every_parameter,
     evaluation_repeats,
+    its_input_is_left_as_it_was,
     each_window_by_itself,
+    each_window_by_itself_in_training,
+    chance_in_training,
     batch_of_one,
     float64,
     same_seed_same_weights,
+    the_seed_is_the_experiments,
     save_and_reload,
 )

@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mabe_core.testing.findings import Fault, Subject, Suite
+from mabe_core.specs import OptimizerSpec
+from mabe_core.testing.findings import Doubt, Fault, NotAsked, Subject, Suite
 from mabe_core.testing.samples import noise
 from mabe_core.training.parts import Parts, Schedule
 from mabe_core.training.precision import FLOAT32
@@ -88,6 +89,41 @@ def it_lowers_a_quadratic(subject: Subject) -> str:
     return f"{before:.4g} to {after:.4g} in {STEPS} steps"
 
 
+def every_parameter_moves(subject: Subject) -> None:
+    """In some steps each tensor changes, matrices and vectors alike."""
+    made = problem(subject)
+    before = {name: weight.detach().clone() for name, weight in made.module.named_parameters()}
+    made.step(3)
+    still = [name for name, weight in made.module.named_parameters() if torch.equal(weight, before[name])]
+    if still:
+        raise Fault(f"3 steps leave {', '.join(still)} as it was, though a gradient reaches it")
+
+
+def its_learning_rate_is_the_configs(subject: Subject) -> None:
+    """Half the config's `learning_rate` leads to other weights."""
+    config = subject.component.config
+    rate = getattr(config, "learning_rate", None)
+    if not isinstance(rate, float) or not rate:
+        raise NotAsked("its config has no `learning_rate`")
+    component = attrs.evolve(subject.component, config=attrs.evolve(config, learning_rate=rate / 2))
+    usual, half = problem(subject), problem(attrs.evolve(subject, component=component))
+    usual.step(3)
+    half.step(3)
+    if torch.equal(usual.weights(), half.weights()):
+        raise Fault("half the `learning_rate` leads to the same weights: give it to the optimizer as `lr`")
+
+
+def gradients_are_left_as_they_were(subject: Subject) -> None:
+    """Nothing is written into the gradients."""
+    made = problem(subject)
+    made.loss().backward()  # type: ignore[no-untyped-call]
+    before = [weight.grad.clone() for weight in made.module.parameters() if weight.grad is not None]
+    made.optimizer.step()
+    after = [weight.grad for weight in made.module.parameters()]
+    if not all(each is not None and torch.equal(each, was) for each, was in zip(after, before, strict=True)):
+        raise Doubt("it writes into the gradients, which others may read after the step: work on a copy")
+
+
 def a_rate_of_0_moves_nothing(subject: Subject) -> None:
     """It reads each group's `lr` at each step, which is how a scheduler acts."""
     made = problem(subject)
@@ -98,6 +134,23 @@ def a_rate_of_0_moves_nothing(subject: Subject) -> None:
     made.step()
     if not torch.equal(made.weights(), before):
         raise Fault("weights move though `lr` of every group is 0: a scheduler would have no effect")
+
+
+def elementwise_where_it_says_so(subject: Subject) -> None:
+    """Said to be elementwise, it moves all weights as one tensor as it moves each tensor by itself."""
+    if not cast("OptimizerSpec[object]", subject.spec).elementwise:
+        raise NotAsked("its spec does not say `elementwise`")
+    apart = problem(subject)
+    flat = nn.Parameter(apart.weights())
+    wanted = torch.cat([each.flatten() for each in apart.wanted])
+    together = Problem(nn.ParameterList([flat]), [wanted], subject.build([("weights", flat)]))
+    apart.step(3)
+    together.step(3)
+    if not torch.allclose(together.weights(), apart.weights(), rtol=1e-4, atol=1e-6):
+        raise Fault(
+            "built over all weights as one tensor, as a GPU's captured step does, it leads elsewhere than "
+            "over each by itself: leave `elementwise` out of its spec"
+        )
 
 
 def it_resumes_from_a_checkpoint(subject: Subject) -> None:
@@ -143,7 +196,11 @@ SUITE = Suite(
     (
         every_parameter_once,
         it_lowers_a_quadratic,
+        every_parameter_moves,
+        its_learning_rate_is_the_configs,
+        gradients_are_left_as_they_were,
         a_rate_of_0_moves_nothing,
+        elementwise_where_it_says_so,
         it_resumes_from_a_checkpoint,
     ),
     prepare,

@@ -82,10 +82,13 @@ def earlier_columns_are_kept(case: PoseCase) -> None:
     """Columns that an earlier feature added are still there, as they were."""
     for layout, function in case.maps.items():
         points = case.points(layout)
-        before = points[..., 0, 0, :1]
-        after = mapped(function, Pose(points, {"before": before})).columns.get("before")
-        if after is None or not torch.equal(after, before):
+        before = points[..., 0, 0, :1].clone()
+        given = before.clone()
+        after = mapped(function, Pose(points, {"before": given})).columns.get("before")
+        if after is None:
             raise Fault("a column of an earlier feature is lost: return {**pose.columns, …}")
+        if not torch.equal(given, before) or not torch.equal(after, before):
+            raise Fault("a column of an earlier feature is changed: add one of another name")
 
 
 def its_input_is_left_as_it_was(case: PoseCase) -> None:

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from mabe_core.errors import UserError
-from mabe_core.exchange import Partition, Segment, SplitContext
+from mabe_core.exchange import ROLES, Partition, Recording, Segment, SplitContext
 from mabe_core.testing.findings import Fault, NotAsked, Subject, Suite
 from mabe_core.testing.samples import recordings
 from mabe_core.training.checks import partition_faults
@@ -23,9 +23,9 @@ def prepare(subject: Subject) -> Subject:
     return subject
 
 
-def _split(subject: Subject) -> Partition:
+def _split(subject: Subject, given: tuple[Recording, ...] | None = None) -> Partition:
     try:
-        partition = subject.build()(recordings(), CONTEXT)
+        partition = subject.build()(recordings() if given is None else given, CONTEXT)
     except UserError as error:
         raise NotAsked(f"it refuses the sample recordings: {error}") from error
     if not isinstance(partition, Partition):
@@ -86,11 +86,31 @@ def the_seed_alone_decides(subject: Subject) -> None:
         raise Fault("the same seed gives other parts: draw from random.Random(context.seed)")
 
 
+def recordings_are_left_as_they_were(subject: Subject) -> None:
+    """Nothing is written into the points and labels that it is given."""
+    given = recordings()
+    _split(subject, given)
+    for before, after in zip(recordings(), given, strict=True):
+        labels = zip(before.views, after.views, strict=True)
+        if not all(np.array_equal(one.labels, other.labels) for one, other in labels):
+            raise Fault(f"it writes into the labels of {before.name}, which are trained on: work on a copy")
+        if not np.array_equal(before.points, after.points, equal_nan=True):
+            raise Fault(f"it writes into the points of {before.name}, which are trained on: work on a copy")
+
+
 def values(subject: Subject) -> Iterator[tuple[int, ...]]:
     """Yield the segments."""
-    roles = ("train", "validation", "test")
-    for segment in _split(subject).segments:
-        yield segment.recording, segment.start, segment.stop, roles.index(segment.role)
+    yield from _numbers(_split(subject))
+
+
+def elsewhere(subject: Subject) -> Iterator[tuple[int, ...]]:
+    """Yield the segments of many recordings: of a few, two orders of a set may give the same."""
+    yield from _numbers(_split(subject, recordings(40)))
+
+
+def _numbers(partition: Partition) -> Iterator[tuple[int, ...]]:
+    for segment in partition.segments:
+        yield segment.recording, segment.start, segment.stop, ROLES.index(segment.role)
 
 
 SUITE = Suite(
@@ -99,7 +119,9 @@ SUITE = Suite(
         no_window_reaches_across,
         a_cut_recording_is_told,
         the_seed_alone_decides,
+        recordings_are_left_as_they_were,
     ),
     prepare,
     values,
+    elsewhere,
 )

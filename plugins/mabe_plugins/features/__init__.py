@@ -6,6 +6,7 @@ from typing import Any
 
 from mabe_core import FeatureSpec, hookimpl
 
+from .clock import ClockConfig, build_clock
 from .egocentric import EgocentricConfig, build_egocentric
 from .interpolate import InterpolateConfig, build_interpolate
 from .motion import MotionConfig, build_motion
@@ -22,4 +23,5 @@ def mabe_features() -> list[FeatureSpec[Any]]:
         FeatureSpec(name="smooth", config=SmoothConfig, build=build_smooth),
         FeatureSpec(name="motion", config=MotionConfig, build=build_motion),
         FeatureSpec(name="egocentric", config=EgocentricConfig, build=build_egocentric),
+        FeatureSpec(name="clock", config=ClockConfig, build=build_clock),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 import torch
@@ -11,6 +11,9 @@ from torch import Tensor
 from mabe_core import Pose, PoseLayout, UserError
 
 from .normalize import NormalizeConfig
+
+if TYPE_CHECKING:
+    from .torch_normalize_blocks import Blocks, Moved
 
 # share of the points that lies outside of the arena's box to either side: jumps of the tracker
 OUTSIDE = 0.001
@@ -69,6 +72,12 @@ class Normalize:
             points = points - (low + high) / 2
         return attrs.evolve(pose, points=points / scale)
 
+    def over(self, blocks: Blocks) -> Moved:
+        """Return what this does to a recording that is had in blocks."""
+        from .torch_normalize_blocks import moved
+
+        return moved(self.origin, self.scale, blocks)
+
 
 def _arena(points: Tensor) -> tuple[Tensor, Tensor]:
     """Return the corners (…, 1, 1, 1, dims) of the box in which all visible points but OUTSIDE lie."""
@@ -89,15 +98,20 @@ def _arena_side(points: Tensor) -> Tensor:
 
 def _body_length(points: Tensor) -> Tensor:
     """Return the length by which `points` are divided, (…, 1, 1, 1, 1); 1 where no body is ever seen."""
-    missing = points.isnan()
-    low = points.masked_fill(missing, torch.inf).amin(dim=-2)
-    high = points.masked_fill(missing, -torch.inf).amax(dim=-2)
-    length = (high - low).square().sum(-1).sqrt().flatten(-2)
-    present = ~missing.any(-1)
-    whole = present.all(-1).flatten(-2)
-    part = (present.sum(-1) > 1).flatten(-2)
+    length, whole, part = body_lengths(points)
     usable = torch.where(whole.any(-1, keepdim=True), whole, part)
     count = usable.sum(-1, keepdim=True)
     ordered = length.masked_fill(~usable, torch.inf).sort(dim=-1).values
     median = ordered.gather(-1, (count - 1).clamp(min=0) // 2)
     return torch.where((count > 0) & (median > 0), median, 1.0)[..., None, None, None]
+
+
+def body_lengths(points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return of each frame and individual (…, frames * individuals) the diagonal of the box around its
+    keypoints, whether all of them are seen, and whether more than one is."""
+    missing = points.isnan()
+    low = points.masked_fill(missing, torch.inf).amin(dim=-2)
+    high = points.masked_fill(missing, -torch.inf).amax(dim=-2)
+    length = (high - low).square().sum(-1).sqrt().flatten(-2)
+    present = ~missing.any(-1)
+    return length, present.all(-1).flatten(-2), (present.sum(-1) > 1).flatten(-2)

@@ -13,18 +13,17 @@ from mabe_core import Bout, DataError
 if TYPE_CHECKING:
     from mabe_plugins.label_readers import BorisConfig
 
-NOBODY = ("", "No focal subject")
-
 
 @attrs.frozen
 class Event:
-    """One row of a BORIS table: time in seconds, status START, STOP or POINT."""
+    """One row of a BORIS table: time in seconds, status START, STOP or POINT; "" for no subject or target."""
 
     line: int
     time: float
     subject: str
     behaviour: str
     status: str
+    target: str = ""
 
 
 def without_points(events: Sequence[Event], config: BorisConfig, notes: list[str], file: Path) -> list[Event]:
@@ -50,9 +49,9 @@ def _lines(events: Sequence[Event]) -> str:
 def pair(
     events: Sequence[Event], length: float, config: BorisConfig, notes: list[str], file: Path
 ) -> list[Bout]:
-    """Pair each START with the STOP of the same subject and behaviour that follows it."""
+    """Pair each START with the STOP of the same subject, behaviour and target that follows it."""
     bouts: list[Bout] = []
-    running: dict[tuple[str, str], Event] = {}
+    running: dict[tuple[str, str, str], Event] = {}
     closed: list[Event] = []
     dropped: list[Event] = []
 
@@ -66,7 +65,7 @@ def pair(
             dropped.append(start)
 
     for event in events:
-        key = event.subject, event.behaviour
+        key = event.subject, event.behaviour, event.target
         start = running.pop(key, None)
         if start is not None and event.time < start.time:
             raise DataError.at(
@@ -95,13 +94,12 @@ def pair(
 
 
 def _bout(start: Event, stop: float) -> Bout:
-    agent = "" if start.subject in NOBODY else start.subject
-    return Bout(start.behaviour, start.time, stop, agent=agent, line=start.line)
+    return Bout(start.behaviour, start.time, stop, agent=start.subject, target=start.target, line=start.line)
 
 
 def _unmatched(event: Event, file: Path) -> DataError:
     other = "STOP" if event.status == "START" else "START"
-    who = f" of {event.subject!r}" if event.subject not in NOBODY else ""
+    who = f" of {event.subject!r}" if event.subject else ""
     return DataError.at(
         file,
         f"{event.status} of {event.behaviour!r}{who} at {event.time:g} s has no {other}. Correct the file, "

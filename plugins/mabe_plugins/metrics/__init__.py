@@ -1,4 +1,4 @@
-"""The metrics: `accuracy` and `f1` from counts; `average_precision`, `segments` and `bouts` from frames."""
+"""The metrics: `accuracy` and `f1` from counts; those of rankings, labs and bouts from frames."""
 
 from __future__ import annotations
 
@@ -54,6 +54,22 @@ class BoutsConfig:
     """How many bouts of each class there are and how long they last, as labelled and as found."""
 
 
+@attrs.frozen(kw_only=True)
+class FBetaConfig:
+    """The score of the MABe challenge 2025: F-beta of each class in each lab, averaged over both.
+
+    A class counts in the labs that labelled it, and there in the frames that are labelled for it.
+    """
+
+    beta: float = attrs.field(
+        default=1.0, validator=gt(0.0), metadata={"help": "how much more missed frames count than false ones"}
+    )
+    group: str = attrs.field(
+        default="lab",
+        metadata={"help": "the recordings' group that is averaged over; without it all are one"},
+    )
+
+
 def build_f1(config: F1Config, data: DataShape) -> Metric:
     """Build `macro_f1` and one `f1_<class>` a class; see counts.py."""
     from .counts import f1
@@ -73,6 +89,13 @@ def build_segments(config: SegmentsConfig, data: DataShape) -> Metric:
     from .segments import segment_scores
 
     return segment_scores(config.overlaps, counted("segments", config.without, data), data.exclusive)
+
+
+def build_f_beta(config: FBetaConfig, _: DataShape) -> Metric:
+    """Build `mabe_f_beta`; see labs.py."""
+    from .labs import f_beta_over_labs
+
+    return f_beta_over_labs(config.group, config.beta)
 
 
 def build_bouts(_: BoutsConfig, data: DataShape) -> Metric:
@@ -106,5 +129,6 @@ def mabe_metrics() -> list[MetricSpec[Any]]:
             needs="frames",
         ),
         MetricSpec(name="segments", config=SegmentsConfig, build=build_segments, needs="frames"),
+        MetricSpec(name="mabe_f_beta", config=FBetaConfig, build=build_f_beta, needs="frames"),
         MetricSpec(name="bouts", config=BoutsConfig, build=build_bouts, needs="frames", descriptive=True),
     ]

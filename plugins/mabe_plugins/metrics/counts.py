@@ -13,7 +13,7 @@ Metric = Callable[[Evaluation], Mapping[str, float]]
 
 @attrs.frozen
 class AccuracyConfig:
-    """Share of labelled frames whose class is right."""
+    """Share of labelled frames whose class is right; no score where a frame may have several classes."""
 
 
 def build_accuracy(_: AccuracyConfig, __: DataShape) -> Metric:
@@ -21,6 +21,8 @@ def build_accuracy(_: AccuracyConfig, __: DataShape) -> Metric:
 
     def accuracy(evaluation: Evaluation) -> Mapping[str, float]:
         confusion = evaluation.confusion
+        if confusion is None:
+            return {}
         return {"accuracy": float(confusion.trace() / max(confusion.sum(), 1))}
 
     return accuracy
@@ -34,9 +36,8 @@ def f1(names: Sequence[str], counted: Sequence[int]) -> Metric:
     """
 
     def scores(evaluation: Evaluation) -> Mapping[str, float]:
-        confusion = evaluation.confusion
-        marked_or_found = confusion.sum(axis=0) + confusion.sum(axis=1)
-        each = 2.0 * confusion.diagonal() / marked_or_found.clip(min=1)
+        hits, false, missed = evaluation.counts.T
+        each = 2.0 * hits / (2 * hits + false + missed).clip(min=1)
         by_class = {f"f1_{name}": float(score) for name, score in zip(names, each, strict=True)}
         return {"macro_f1": float(each[list(counted)].mean()), **by_class}
 

@@ -95,6 +95,18 @@ class PoseFilesConfig:
         factory=dict,
         metadata={"help": "the annotation's word for an individual: its name in the pose, or null for none"},
     )
+    views: Literal["together", "pairs"] = attrs.field(
+        default="together",
+        metadata={
+            "help": "together: all individuals in one view, with everybody's bouts; pairs: a view for each "
+            "ordered two, with the bouts of that agent and target",
+            "identity": "unless default",
+        },
+    )
+    multi_label: bool = attrs.field(
+        default=False,
+        metadata={"help": "whether a frame may have several classes, or none", "identity": "unless default"},
+    )
 
     def __attrs_post_init__(self) -> None:
         patterns = [pattern for pattern in (self.pose_pattern, self.labels_pattern) if pattern is not None]
@@ -107,7 +119,9 @@ class PoseFilesConfig:
                 raise ValueError(f"behaviours maps {word!r} to {name!r}, which is not in classes")
         if self.background is None and "background" in (self.other_behaviours, self.unobserved):
             raise ValueError("other_behaviours or unobserved is background: name that class as background")
-        if len(self.all_classes) < 2:
+        if self.multi_label and self.background is not None:
+            raise ValueError("with multi_label, a frame without a bout has no class: leave background out")
+        if len(self.all_classes) < 2 and not self.multi_label:
             raise ValueError("one class leaves nothing to tell apart: name another, or a background")
 
     @property

@@ -20,18 +20,16 @@ from mabe_core import (
     PoseTracks,
     Problem,
     Recording,
-    UserError,
     View,
     did_you_mean,
-    label_track,
 )
+from mabe_plugins.faults import Faults
 from mabe_plugins.pose_files.agreement import agreed_fps, check_subjects, chosen
 from mabe_plugins.pose_files.pairing import FoundPair, find_pairs
+from mabe_plugins.pose_files.seeing import label_tracks, views_of
 
 if TYPE_CHECKING:
     from mabe_plugins.pose_files import PoseFilesConfig
-
-SHOWN = 20
 
 
 @attrs.frozen(eq=False)
@@ -40,7 +38,7 @@ class _Read:
 
     pair: FoundPair
     recording: Recording
-    track: LabelTrack
+    tracks: tuple[LabelTrack, ...]
     behaviours: Counter[str]
     notes: tuple[str, ...]
 
@@ -51,26 +49,17 @@ def read_dataset(config: PoseFilesConfig, access: DataAccess) -> Dataset:
     read_pose: Callable[[Path], PoseTracks] = config.pose.build()
     read_labels: Callable[[Path], Annotation] = config.labels.build()
     found: list[_Read] = []
-    faults: list[UserError] = []
+    faults = Faults()
     for pair in pairs:
-        try:
+        with faults.told(pair.pose):
             first = found[0].recording if found else None
             found.append(_read(pair, config, read_pose, read_labels, first))
-        except DataError as error:
-            faults.append(error)
-        except OSError as error:
-            faults.append(DataError.at(error.filename or pair.pose, f"cannot be read: {error.strerror}."))
-    if faults:
-        problems = [problem for fault in faults for problem in fault.problems]
-        if len(problems) > SHOWN:
-            rest = Problem(f"… and {len(problems) - SHOWN} more problems in these files.")
-            problems = [*problems[:SHOWN], rest]
-        raise DataError(problems)
+    faults.raise_all()
     _check_words(config, found)
     return Dataset(
         recordings=tuple(read.recording for read in found),
         classes=config.all_classes,
-        exclusive=True,
+        exclusive=not config.multi_label,
         notes=(*notes, *_repairs(config, found)),
     )
 
@@ -93,22 +82,25 @@ def _read(
         other_behaviours=config.other_behaviours,
         unobserved=config.unobserved,
         past_end=config.past_end,
+        exclusive=not config.multi_label,
     )
-    track = label_track(annotation, len(pose.points), fps, rules, pair.labels)
+    frames = len(pose.points)
     pose = chosen(pose, config.individuals, first, pair.pose)
+    seen = views_of(annotation, pose.individuals, config, pair.labels)
+    tracks = label_tracks([found for _, found in seen], frames, fps, rules, pair.labels)
     recording = Recording(
         name=pair.name,
         points=pose.points,
         fps=fps,
         individuals=pose.individuals,
         keypoints=pose.keypoints,
-        views=(View(tuple(range(len(pose.individuals))), track.labels),),
+        views=tuple(View(who, track.labels) for (who, _), track in zip(seen, tracks, strict=True)),
         confidence=pose.confidence,
         groups=pair.groups,
     )
     notes = [f"{pair.pose.name}: {note}" for note in pose.notes]
     notes += [f"{pair.labels.name}: {note}" for note in annotation.notes]
-    return _Read(pair, recording, track, Counter(bout.behaviour for bout in annotation.bouts), tuple(notes))
+    return _Read(pair, recording, tracks, Counter(bout.behaviour for bout in annotation.bouts), tuple(notes))
 
 
 def _check_words(config: PoseFilesConfig, found: Sequence[_Read]) -> None:
@@ -117,7 +109,8 @@ def _check_words(config: PoseFilesConfig, found: Sequence[_Read]) -> None:
     for read in found:
         words.update(read.behaviours)
     there = sorted(words)
-    frames = sum(read.track.labels.clip(0).sum(axis=0, dtype=np.int64) for read in found)
+    tracks = [track for read in found for track in read.tracks]
+    frames = sum((track.labels == 1).sum(axis=0, dtype=np.int64) for track in tracks)
     problems = [
         Problem(f"behaviours maps {word!r}, which occurs in no annotation.{did_you_mean(word, there)}")
         for word in config.behaviours
@@ -138,18 +131,23 @@ def _check_words(config: PoseFilesConfig, found: Sequence[_Read]) -> None:
 def _repairs(config: PoseFilesConfig, found: Sequence[_Read]) -> list[str]:
     """Return what was done to the files, counted."""
     notes = [note for read in found for note in read.notes]
-    late = [read for read in found if read.track.past_end]
+    late = {
+        read.pair.labels.name: max(track.past_end for track in read.tracks)
+        for read in found
+        if any(track.past_end for track in read.tracks)
+    }
     if late:
-        each = ", ".join(f"{read.pair.labels.name} {read.track.past_end}" for read in late)
+        each = ", ".join(f"{name} {frames}" for name, frames in late.items())
         notes.append(
             f"annotations past the pose's end, trimmed: {len(late)} of {len(found)} (frames: {each})"
         )
-    short = sum(read.track.too_short for read in found)
+    short = sum(track.too_short for read in found for track in read.tracks)
     if short:
         notes.append(f"bouts shorter than a frame, which label none: {short}")
     others = Counter[str]()
     for read in found:
-        others.update(read.track.others)
+        for track in read.tracks:
+            others.update(track.others)
     if others:
         listed = ", ".join(f"{name} ({count})" for name, count in sorted(others.items()))
         notes.append(f"bouts of no class, taken as {config.other_behaviours}: {listed}")

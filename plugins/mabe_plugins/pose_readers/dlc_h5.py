@@ -6,13 +6,16 @@ tuples. `pandas.read_hdf` loads such pickles, and so runs whatever command someb
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import numpy as np
 
-from mabe_core import DataError
-from mabe_plugins.pose_readers.dlc_tracks import Table, columns_of
+from mabe_core import DataError, let_go, long_array
+from mabe_plugins.pose_readers.dlc_tracks import ROWS_AT_ONCE, Table, columns_of
+from mabe_plugins.pose_readers.h5_values import checked, load, text
 from mabe_plugins.pose_readers.plain_pickle import NotPlain, read_plain_pickle
 
 if TYPE_CHECKING:
@@ -21,9 +24,25 @@ if TYPE_CHECKING:
 
 Label = tuple[str, ...]
 REMEDY = "Export the tracks as CSV (deeplabcut.analyze_videos_converth5_to_csv) and name that file."
-# a frame of points that never change shrinks a thousandfold at most; more is a file made to fill the memory
-LARGEST_RATIO = 1000
-SMALLEST_LIMIT = 64 << 20
+
+
+@attrs.frozen(eq=False)
+class _Columns:
+    """Columns that lie together: their labels, type and number of rows, and what reads rows [start, stop)."""
+
+    labels: list[Label]
+    dtype: np.dtype[Any]
+    rows: int
+    read: Callable[[int, int], NDArray[Any]]
+
+
+@attrs.frozen(eq=False)
+class _Stored:
+    """A data frame as it lies in the file: labels in order, and where their columns and the index are."""
+
+    labels: list[Label]
+    parts: list[_Columns]
+    index: _Columns
 
 
 def read_h5(file: Path) -> Table:
@@ -34,12 +53,8 @@ def read_h5(file: Path) -> Table:
     try:
         with h5py.File(file, "r") as opened:
             group = _group(opened, file)
-            parts = (
-                _read_fixed(group, size)
-                if _text(group, "pandas_type") == "frame"
-                else _read_table(group, size)
-            )
-            return _assemble(*parts, file)
+            fixed = text(group, "pandas_type") == "frame"
+            return _assemble(_fixed(group, size) if fixed else _table(group, size), file)
     except NotPlain as error:
         raise DataError.at(
             file, f"its column labels are not plain data: {error}. Do not trust this file."
@@ -56,7 +71,7 @@ def read_h5(file: Path) -> Table:
 
 def _group(opened: h5py.File, file: Path) -> h5py.Group:
     """Return the one data frame in the file."""
-    frames = [node for node in opened.values() if _text(node, "pandas_type") in ("frame", "frame_table")]
+    frames = [node for node in opened.values() if text(node, "pandas_type") in ("frame", "frame_table")]
     if len(frames) != 1:
         raise DataError.at(
             file, f"holds {len(frames)} data frames of pandas; DeepLabCut writes one. {REMEDY}"
@@ -64,58 +79,69 @@ def _group(opened: h5py.File, file: Path) -> h5py.Group:
     return frames[0]
 
 
-def _text(node: Any, attribute: str) -> str:
-    value = node.attrs.get(attribute, b"")
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
-
-
-def _load(dataset: h5py.Dataset, size: int) -> NDArray[Any]:
-    """Read a dataset whole, unless it claims more than such a file can hold."""
-    if dataset.size * dataset.dtype.itemsize > max(SMALLEST_LIMIT, LARGEST_RATIO * size):
-        raise ValueError(f"{dataset.name} claims {dataset.size} values in a file of {size} bytes")
-    loaded: NDArray[Any] = dataset[()]
-    return loaded
-
-
-def _read_fixed(group: h5py.Group, size: int) -> tuple[list[Label], dict[Label, NDArray[Any]], NDArray[Any]]:
-    """Return column labels in order, the values of each, and the frame numbers, of the `fixed` format."""
-    values: dict[Label, NDArray[Any]] = {}
+def _fixed(group: h5py.Group, size: int) -> _Stored:
+    """Return where things are in the `fixed` format."""
+    parts = []
     for block in range(int(group.attrs["nblocks"])):
-        node = group[f"block{block}_values"]
-        items = _load(node, size)
-        if not node.attrs.get("transposed", False):
-            items = items.T
-        values.update(zip(_labels(group, f"block{block}_items", size), items.T, strict=True))
-    return _labels(group, "axis0", size), values, _load(group["axis1"], size)
+        node = checked(group[f"block{block}_values"], size)
+        labels = _labels(group, f"block{block}_items", size)
+        rows_first = bool(node.attrs.get("transposed", False))
+        rows, width = node.shape if rows_first else node.shape[::-1]
+        if width != len(labels):
+            raise ValueError(f"{node.name} has {width} columns under {len(labels)} labels")
+        parts.append(_Columns(labels, node.dtype, rows, _rows(node) if rows_first else _rows_across(node)))
+    index = checked(group["axis1"], size)
+    return _Stored(_labels(group, "axis0", size), parts, _Columns([], index.dtype, len(index), _rows(index)))
+
+
+def _rows(node: h5py.Dataset) -> Callable[[int, int], NDArray[Any]]:
+    return lambda start, stop: node[start:stop]
+
+
+def _rows_across(node: h5py.Dataset) -> Callable[[int, int], NDArray[Any]]:
+    return lambda start, stop: node[:, start:stop].T
 
 
 def _labels(group: h5py.Group, axis: str, size: int) -> list[Label]:
     """Return the labels of an axis whose levels and codes are arrays of their own."""
-    if _text(group, f"{axis}_variety") != "multi":
+    if text(group, f"{axis}_variety") != "multi":
         raise ValueError(f"{axis} has labels of one level, not scorer, bodyparts and coords")
     levels = []
     for level in range(int(group.attrs[f"{axis}_nlevels"])):
-        names = [name.decode("utf-8") for name in _load(group[f"{axis}_level{level}"], size)]
-        codes = _load(group[f"{axis}_label{level}"], size)
+        names = [name.decode("utf-8") for name in load(group[f"{axis}_level{level}"], size)]
+        codes = load(group[f"{axis}_label{level}"], size)
         if len(codes) and not 0 <= codes.min() <= codes.max() < len(names):
             raise ValueError(f"{axis}_label{level} points outside its {len(names)} names")
         levels.append([names[code] for code in codes])
     return list(zip(*levels, strict=True))
 
 
-def _read_table(group: h5py.Group, size: int) -> tuple[list[Label], dict[Label, NDArray[Any]], NDArray[Any]]:
-    """Return column labels in order, the values of each, and the frame numbers, of the `table` format."""
-    node = group["table"]
-    table = _load(node, size)
-    values: dict[Label, NDArray[Any]] = {}
-    for field in table.dtype.names or ():
+def _table(group: h5py.Group, size: int) -> _Stored:
+    """Return where things are in the `table` format, whose rows hold all columns."""
+    node = checked(group["table"], size)
+    parts = []
+    for field in node.dtype.names or ():
         if field != "index":
             labels = _label_list(read_plain_pickle(bytes(node.attrs[f"{field}_kind"])))
-            values.update(zip(labels, table[field].reshape(len(table), -1).T, strict=True))
+            kind = node.dtype[field]
+            if kind.shape not in ((), (len(labels),)) or (kind.shape == () and len(labels) != 1):
+                raise ValueError(
+                    f"{field} of {node.name} has {kind.shape} columns under {len(labels)} labels"
+                )
+            parts.append(_Columns(labels, kind.base, len(node), _field(node, field)))
     ((axis, labels),) = read_plain_pickle(bytes(group.attrs["non_index_axes"]))
     if axis != 1:
         raise ValueError("its frames are columns, not rows")
-    return _label_list(labels), values, table["index"]
+    index = _Columns([], node.dtype["index"], len(node), _field(node, "index"))
+    return _Stored(_label_list(labels), parts, index)
+
+
+def _field(node: h5py.Dataset, field: str) -> Callable[[int, int], NDArray[Any]]:
+    def read(start: int, stop: int) -> NDArray[Any]:
+        values: NDArray[Any] = node.fields(field)[start:stop]
+        return values if field == "index" else values.reshape(len(values), -1)
+
+    return read
 
 
 def _label_list(labels: Any) -> list[Label]:
@@ -127,26 +153,36 @@ def _label_list(labels: Any) -> list[Label]:
     return labels
 
 
-def _assemble(
-    labels: list[Label], values: dict[Label, NDArray[Any]], frames: NDArray[Any], file: Path
-) -> Table:
+def _assemble(stored: _Stored, file: Path) -> Table:
+    labels, index = stored.labels, stored.index
     depth = {len(label) for label in labels}
     if depth not in ({3}, {4}):
         raise DataError.at(
             file,
             f"column labels should be (scorer, individual, bodypart, coordinate); the first is {labels[:1]}.",
         )
-    if len(set(labels)) != len(labels) or set(labels) != set(values):
+    place = {label: number for number, label in enumerate(labels)}
+    held = sorted(label for part in stored.parts for label in part.labels)
+    if len(place) != len(labels) or sorted(place) != held:
         raise DataError.at(file, "the columns that it lists are not those that it holds. " + REMEDY)
-    if not np.issubdtype(frames.dtype, np.integer):
+    if not np.issubdtype(index.dtype, np.integer):
         raise DataError.at(file, "its rows are not numbered frames but hand-labelled images. " + REMEDY)
-    for label in labels:
-        if not np.issubdtype(values[label].dtype, np.number):
-            raise DataError.at(file, f"column {' '.join(label[1:])} does not hold numbers.")
-        if len(values[label]) != len(frames):
-            raise DataError.at(
-                file, f"column {' '.join(label[1:])} has another length than there are frames."
-            )
-    columns = columns_of([list(level) for level in zip(*labels, strict=True)])
-    stacked = np.stack([values[label].astype(np.float64) for label in labels], axis=1)
-    return Table(columns, stacked, frames)
+    for part in stored.parts:
+        for label in part.labels:
+            if not np.issubdtype(part.dtype, np.number):
+                raise DataError.at(file, f"column {' '.join(label[1:])} does not hold numbers.")
+            if part.rows != index.rows:
+                raise DataError.at(
+                    file, f"column {' '.join(label[1:])} has another length than there are frames."
+                )
+    values = long_array((index.rows, len(labels)), np.float32)
+    frames = long_array((index.rows,), np.int64)
+    for start in range(0, index.rows, ROWS_AT_ONCE):
+        rows = slice(start, min(start + ROWS_AT_ONCE, index.rows))
+        frames[rows] = index.read(rows.start, rows.stop)
+        for part in stored.parts:
+            with np.errstate(over="ignore"):  # what is too large becomes infinite, which is told
+                values[rows, [place[label] for label in part.labels]] = part.read(rows.start, rows.stop)
+        let_go(values)
+        let_go(frames)
+    return Table(columns_of([list(level) for level in zip(*labels, strict=True)]), values, frames)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from mabe_core import DataError, PoseTracks, did_you_mean
+from mabe_core import DataError, PoseTracks, did_you_mean, in_blocks, let_go, long_array
+from mabe_plugins.pose_readers.doubtful import drop_doubtful
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,18 +85,22 @@ def tracks(table: Table, config: DeepLabCutConfig, file: Path) -> PoseTracks:
     _check_frames(table, file)
     order = [[[place[Column(i, k, c)] for c in coords] for k in keypoints] for i in individuals]
     shape = (len(table.values), len(individuals), len(keypoints))
-    points = np.empty((*shape, len(axes)), dtype=np.float32)
-    confidence = np.empty(shape, dtype=np.float32) if has_likelihood else None
+    points = long_array((*shape, len(axes)), np.float32)
+    confidence = long_array(shape, np.float32) if has_likelihood else None
     for start in range(0, len(points), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
-        values = table.values[part][:, np.array(order)].astype(np.float32)
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # what is too large becomes infinite, which is told
+            values = table.values[part][:, np.array(order)].astype(np.float32)
         _check_values(values, has_likelihood, table, order, file, start)
         points[part] = values[..., : len(axes)]
         if confidence is not None:
             confidence[part] = np.nan_to_num(values[..., -1]).clip(0, 1)
-    notes = _drop_doubtful(points, confidence, config.min_confidence, file)
-    if np.isnan(points).all():
-        raise DataError.at(file, "no point is left: every one is missing, or below min_confidence.")
+            let_go(confidence)
+        let_go(points)
+        let_go(table.values)
+    notes = drop_doubtful(points, confidence, config.min_confidence, file)
     return PoseTracks(points, individuals, keypoints, confidence, notes=notes)
 
 
@@ -168,9 +173,11 @@ def _check_frames(table: Table, file: Path) -> None:
     """Raise unless the rows are frames 0, 1, 2, …"""
     if not len(table.frames):
         raise DataError.at(file, "there is no frame in it.")
-    wrong = np.flatnonzero(table.frames != np.arange(len(table.frames)))
-    if len(wrong):
-        row = int(wrong[0])
+    for start, block in in_blocks(table.frames):
+        wrong = np.flatnonzero(block != np.arange(start, start + len(block)))
+        if not len(wrong):
+            continue
+        row = start + int(wrong[0])
         found = table.frames[row]
         what = "is there twice" if row and found == table.frames[row - 1] else f"stands where {row} should"
         raise DataError.at(
@@ -205,28 +212,3 @@ def _check_values(
             f"{table.where(row)}column {position + 2} ({column}) is {value:g}.{why}",
             table.line(row),
         )
-
-
-def _drop_doubtful(
-    points: NDArray[np.float32],
-    confidence: NDArray[np.float32] | None,
-    min_confidence: float | None,
-    file: Path,
-) -> tuple[str, ...]:
-    """Make points missing that are half there or not trusted; return what to tell about it."""
-    notes = []
-    missing = np.isnan(points)
-    half = missing.any(axis=-1) & ~missing.all(axis=-1)
-    if half.any():
-        points[half] = np.nan
-        notes.append(f"points with only one coordinate, taken as missing: {half.sum()}")
-    if min_confidence is not None:
-        if confidence is None:
-            raise DataError.at(file, "has no likelihood columns, so min_confidence cannot be used on it.")
-        doubtful = (confidence < min_confidence) & ~np.isnan(points[..., 0])
-        points[doubtful] = np.nan
-        if doubtful.any():
-            notes.append(
-                f"points below min_confidence {min_confidence:g}, taken as missing: {doubtful.sum()}"
-            )
-    return tuple(notes)

@@ -46,6 +46,14 @@ class RecordingsConfig:
             "help": "keep together what has the same subject, lab, or other key of the dataset's groups"
         },
     )
+    given_test: bool = attrs.field(
+        default=False,
+        metadata={
+            "help": "what the dataset itself gives as test is the test part; training and validation share "
+            "the other recordings",
+            "identity": "unless default",
+        },
+    )
     folds: int | None = attrs.field(
         default=None,
         validator=optional(ge(2)),
@@ -66,6 +74,10 @@ class RecordingsConfig:
     )
 
     def __attrs_post_init__(self) -> None:
+        if self.given_test and (self.test or self.folds is not None):
+            raise ValueError(
+                "with `given_test`, the dataset says what the test part is: leave out the others."
+            )
         if self.folds is None or self.fold is None:
             for key in ("folds", "fold"):
                 if getattr(self, key) is not None:

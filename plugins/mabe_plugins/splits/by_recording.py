@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mabe_core import Partition, Recording, Role, Segment, SplitContext, UserError, did_you_mean, natural
@@ -40,11 +40,13 @@ def split_recordings(
 
     A share is of the number of groups, rounded, at least one where it is above 0. The groups are shuffled by
     the experiment's seed: test takes the first, validation the next, training the rest. With folds, the fold
-    is the test part, and shares are of the groups outside it.
+    is the test part, and with `given_test` the dataset's own; shares are of the groups outside it.
     """
     group_of = [_group(recording, config.group_by) for recording in recordings]
     groups = sorted(set(group_of))
-    tested = [] if config.folds is None else _in_fold(config, groups)
+    tested = _given_test(recordings, group_of, config.group_by) if config.given_test else []
+    if config.folds is not None:
+        tested = _in_fold(config, groups)
     parts: dict[str, Role] = dict.fromkeys(tested, "test")
     groups = [group for group in groups if group not in parts]
     random.Random(context.seed).shuffle(groups)
@@ -56,7 +58,7 @@ def split_recordings(
         if role not in roles:
             raise UserError(
                 f"no recording is left for {role}: there are {len(groups)} by {config.group_by!r}"
-                f"{' outside the fold' if tested else ''}. "
+                f"{' outside the test part' if tested else ''}. "
                 "Lower the shares, or write `split: time_blocks`."
             )
     return _whole(recordings, roles)
@@ -78,6 +80,26 @@ def _group(recording: Recording, key: str) -> str:
         known = ["recording", *recording.groups]
         raise UserError(f"recording {recording.name!r} has no {key!r} to group by.{did_you_mean(key, known)}")
     return recording.groups[key]
+
+
+def _given_test(recordings: Sequence[Recording], group_of: Sequence[str], key: str) -> list[str]:
+    """Return the groups of the recordings that the dataset gives as test."""
+    tested = {
+        group: recording for recording, group in _with(recordings, group_of) if recording.role == "test"
+    }
+    if not tested:
+        raise UserError("the dataset gives no recording as test: leave `given_test` out.")
+    for recording, group in _with(recordings, group_of):
+        if group in tested and recording.role != "test":
+            raise UserError(
+                f"{key} {group!r} is in recording {recording.name!r} and in {tested[group].name!r}, which "
+                "the dataset gives as test: they cannot be kept together. Group by something else."
+            )
+    return sorted(tested)
+
+
+def _with(recordings: Sequence[Recording], group_of: Sequence[str]) -> Iterator[tuple[Recording, str]]:
+    return zip(recordings, group_of, strict=True)
 
 
 def _in_fold(config: RecordingsConfig, groups: Sequence[str]) -> list[str]:

@@ -79,6 +79,8 @@ def build_kappa(_: KappaConfig, __: DataShape) -> Callable[[Evaluation], Mapping
 
     def kappa(evaluation: Evaluation) -> Mapping[str, float]:
         counts = evaluation.confusion
+        if counts is None:
+            return {}  # frames may have several classes
         total = max(int(counts.sum()), 1)
         observed = counts.trace() / total
         expected = (counts.sum(axis=0) / total) @ (counts.sum(axis=1) / total)

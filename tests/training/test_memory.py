@@ -1,0 +1,40 @@
+"""A GPU whose memory is not enough: simulated, since torch raises the same error there.
+
+What that hides: how a real allocator fragments, and the memory that a captured graph keeps for itself.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from mabe_core.training.memory import out_of_memory
+from tests.conftest import FILES
+from tests.training.stepping import FLOAT32, experiment_of, parts_of
+
+HUNGRY = ("--set", f"plugins=[{FILES / 'tiny.py'}, {FILES / 'faulty.py'}]", "--set")
+
+
+@pytest.mark.parametrize(("most", "told"), [(3, "2 fit"), (2, "2 fit"), (4, "4 fit"), (1, "1 fit")])
+def test_the_batch_size_that_fits_is_told_with_the_line_to_change(mabe, tiny, most, told):
+    outcome = mabe("run", tiny, *HUNGRY, f"model={{name: hungry, most: {most}}}")
+    assert outcome.code == 2, outcome.err
+    assert "training.batch_size: the GPU's memory is not enough for 8 windows of 16 frames" in outcome.err
+    assert f"{told}, tried with all else as it is: training.batch_size={most // 2 * 2 or 1}" in outcome.err
+    assert "Tried to allocate 2.00 GiB" in outcome.err
+    assert "more" not in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_where_not_one_window_fits_a_smaller_model_is_proposed(tmp_path):
+    import torch
+
+    experiment = experiment_of(
+        tmp_path,
+        f"plugins=[{FILES / 'tiny.py'}, {FILES / 'faulty.py'}]",
+        "model={name: hungry, most: 0}",
+    )
+    parts, data = parts_of(experiment, FLOAT32, torch.device("cpu"))
+    from mabe_core.training.step import PlainStep
+
+    step = PlainStep(parts, data, 1.0, FLOAT32, torch.device("cpu"))
+    assert "not even one fits: take a smaller model" in str(out_of_memory(step, data, "torch says: x"))
