@@ -52,7 +52,7 @@ def work(first: int, last: int, seed: int, only: str, keep: Path | None, folder:
     for number in range(first, last + 1):
         chance = random.Random(f"{seed}:{number}")
         subject = chance.choice(found)
-        structured = chance.random() < STRUCTURED
+        structured = chance.random() < STRUCTURED and subject.form != "bytes"
         how = "structure" if structured else "bytes"
         told: dict[str, Any] = {"number": number, "name": subject.name, "how": how, "form": subject.form}
         print(json.dumps(told), file=channel, flush=True)

@@ -26,7 +26,8 @@ FRAMES, FPS = 40, 10.0
 
 @attrs.frozen(eq=False)
 class Subject:
-    """One file to be changed. form: yaml, json, lines (of JSON), table or h5; read: raises what is wrong.
+    """One file to be changed. form: yaml, json, lines (of JSON), table, h5, or bytes, of which no structure is
+    known; read: raises what is wrong.
 
     path: where it lies, below the folder that it was made in.
     """
@@ -41,7 +42,8 @@ class Subject:
 def subjects(folder: Path) -> list[Subject]:
     """Make valid files of all kinds below a folder."""
     registry = load_plugins()
-    return [*_experiments(folder, registry), *_recordings(folder, registry), *_runs(folder)]
+    made = [*_experiments(folder, registry), *_recordings(folder, registry), *_runs(folder)]
+    return [*made, *_importers(folder)]
 
 
 def _experiments(folder: Path, registry: Registry) -> list[Subject]:
@@ -133,6 +135,17 @@ def _on_files(registry: Registry, folder: str, pose: str, label: str) -> Experim
         "model": "transformer",
     }
     return resolve(read_text(json.dumps(tree)), registry)
+
+
+def _importers(folder: Path) -> list[Subject]:
+    from tests.plugins.damaging import cases
+
+    (folder / "importers").mkdir()
+    forms = {".csv": "table", ".txt": "table", ".h5": "h5", ".json": "json"}
+    return [
+        Subject(name, forms.get(file.suffix, "bytes"), file, file.read_bytes(), read)
+        for name, file, read in cases(folder / "importers")
+    ]
 
 
 def _runs(folder: Path) -> list[Subject]:

@@ -27,7 +27,10 @@ def renew_schema(folder: Path, plugin_files: Sequence[Path] = ()) -> tuple[str, 
     trust_used(named)
     unknown = [str(origin.file) for origin in found if not is_trusted(str(origin.sha256))]
     for name in unknown:
-        options.warn(f"{FILE} lacks what {name} offers: it was not run here yet, and nobody has named it")
+        options.warn(
+            f"{FILE} lacks what {name} offers, which was not run here as it is now; where you trust it, "
+            f"`mabe schema -p {name} -o {folder / FILE}`"
+        )
     known = [origin.file for origin in found if origin.file and str(origin.file) not in unknown]
     registry = load_plugins([*plugin_files, *known], lenient=True)
     for broken in registry.broken:
