@@ -26,9 +26,9 @@ FRAMES, FPS = 40, 10.0
 
 @attrs.frozen(eq=False)
 class Subject:
-    """One file to be changed. form: yaml, json, lines (of JSON), table, h5, or bytes, of which no structure is
-    known; read: raises what is wrong.
+    """One file to be changed. read: raises what is wrong with it.
 
+    form: yaml, json, lines (of JSON), table, h5, or bytes, whose structure is not known.
     path: where it lies, below the folder that it was made in.
     """
 

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mabe_core.errors import MabeError, did_you_mean
+from mabe_core.redaction import redacted
 from mabe_core.reports.visible import seen
 from mabe_core.trust import asking
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from mabe_core.registry import Origin
 
 PROGRAMS = ("mabe", "mabe-run")
@@ -99,6 +102,7 @@ def _run(command: click.Command, name: str) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a letter shows another
+    sys.excepthook = _tell_fault
     try:
         _check_versions()
         with asking(_ask):
@@ -116,6 +120,13 @@ def _run(command: click.Command, name: str) -> None:
         sys.stderr.close()
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tell_fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Write what nobody expected in full, as Python does, without the secrets that it may hold."""
+    import traceback
+
+    sys.stderr.write(redacted("".join(traceback.format_exception(kind, error, trace))))
 
 
 def _ask(origins: Sequence[Origin]) -> bool:

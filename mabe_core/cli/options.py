@@ -19,6 +19,7 @@ from mabe_core.discovery import load_plugins
 from mabe_core.errors import UserError
 from mabe_core.exchange import DataAccess
 from mabe_core.experiment.cloud import VOLUME_NAME, Cloud
+from mabe_core.redaction import redacted
 from mabe_core.registry import KINDS, Kind, Registry, kind_named
 from mabe_core.reports.visible import seen
 
@@ -165,7 +166,8 @@ def kind(word: str, loaded: Registry) -> Kind:
 
 def warn(message: str) -> None:
     """Write a warning to standard error."""
-    click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {seen(message, lines=True)}", err=True)
+    told = seen(redacted(message), lines=True)
+    click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {told}", err=True)
 
 
 def warn_deprecated(experiment: Experiment) -> None:

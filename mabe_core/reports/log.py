@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+from mabe_core.redaction import redacted
 from mabe_core.reports.console import written
 from mabe_core.reports.progress import ProgressDisplay
 from mabe_core.runs.opening import OpenedRun
@@ -32,6 +33,6 @@ class RunLog:
         text = self._text.getvalue()
         if text and self._opened.kept:
             with self._opened.run.log.open("a", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
+                file.write(redacted(text))
             self._text.seek(0)
             self._text.truncate()

@@ -71,6 +71,7 @@ class _Member:
     def run(self) -> None:
         from mabe_core.cloud.outcome import Outcome
         from mabe_core.errors import MabeError
+        from mabe_core.redaction import redacted
         from mabe_core.runs.holding import HeldError
         from mabe_core.training.interruption import Interrupted
 
@@ -85,8 +86,8 @@ class _Member:
                 state="failed", problems=tuple(str(error).splitlines()), exit_code=error.exit_code
             )
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a fault of a component: told in full
-            traceback.print_exc()
-            told = f"{type(error).__name__}: {error}"
+            sys.stderr.write(redacted(traceback.format_exc()))
+            told = redacted(f"{type(error).__name__}: {error}")
             outcome = Outcome(state="failed", problems=(told,), exit_code=1)
         else:
             outcome = Outcome(state="finished")
