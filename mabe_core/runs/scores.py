@@ -116,13 +116,18 @@ def read_frames(run: RunDirectory, scores: Scores) -> dict[str, list[Frames]]:
         content = run.score_frames.read_bytes()
     except OSError as error:
         raise UserError(f"{run.score_frames} cannot be read: {error.strerror}") from error
-    if hashlib.sha256(content).hexdigest() != scores.frames:
+    names = [field.name for field in attrs.fields(Frames)]
+    told = {
+        f"{part}.{number}.{name}"
+        for part, those in scores.stretches.items()
+        for number in range(len(those))
+        for name in names
+    }
+    if hashlib.sha256(content).hexdigest() != scores.frames or not told <= (tensors := load(content)).keys():
         raise UserError(
             f"{run.score_frames} is not the file that scores.json was written with; `mabe evaluate {run.id}` "
             "writes both anew"
         )
-    tensors = load(content)
-    names = [field.name for field in attrs.fields(Frames)]
     return {
         part: [
             Frames(**{name: tensors[f"{part}.{number}.{name}"] for name in names})
