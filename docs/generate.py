@@ -179,6 +179,24 @@ def overhead() -> str:
     return table(titles, rows) + measured(found)
 
 
+def training_speed() -> str:
+    """Return V3's speed on GPUs, ours and others', measured."""
+    texts = []
+    for file in sorted(RESULTS.glob("training_speed_*.json")):
+        found = json.loads(file.read_text(encoding="utf-8"))
+        rows = [
+            [batch, name, f"{one['median']:,.0f}", f"{one['ratio']:.1f}"]
+            for batch, each in found["figures"].items()
+            for name, one in each.items()
+        ]
+        rounds = "1 round" if found["rounds"] == 1 else f"{found['rounds']} rounds"
+        texts.append(
+            table(["windows a step", "who", "steps/s", "mabe is so many times as fast"], rows)
+            + measured(found, f", {rounds}")
+        )
+    return "\n".join(texts)
+
+
 def predict_memory() -> str:
     """Return what predicting holds and how fast it is, measured."""
     found = json.loads((RESULTS / "predict_memory.json").read_text(encoding="utf-8"))
@@ -333,6 +351,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "example": shown_example,
     "synthetic-scores": synthetic_scores,
     "overhead": overhead,
+    "training-speed": training_speed,
     "predict-memory": predict_memory,
     "many-runs": many_runs,
     "soaks": soaks,

@@ -88,7 +88,8 @@ def test_names_of_watchers_that_cannot_be_meant_are_all_told_with_their_lines():
     assert told[2].startswith("e.yaml:7: watchers[2]")
 
 
-def test_a_broken_watcher_is_told_with_what_it_failed_of_and_an_ambiguous_one_with_both(site):
+def test_a_broken_watcher_is_told_with_what_it_failed_of_and_an_ambiguous_one_with_both(site, monkeypatch):
+    monkeypatch.delitem(sys.modules, "tensorboard", raising=False)  # of another test, the library
     installed(site, "mabe-bad", "watches_badly", "import not_there_at_all\n")
     installed(site, "mabe-other", "tensorboard", WATCHER)
     registry = load_plugins()

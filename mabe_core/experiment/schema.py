@@ -196,6 +196,12 @@ class Experiment:
         default="auto",
         identity=False,
     )
+    compile: Literal["auto", "always", "never"] = setting(
+        "whether torch compiles the captured step, which takes up to half a minute and rounds differently: "
+        "auto where the run is long enough to earn that back",
+        default="auto",
+        identity=False,
+    )
     threads: int | None = setting(
         "CPU threads; by default torch's own choice. Another number rounds differently",
         default=None,

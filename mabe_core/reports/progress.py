@@ -77,7 +77,7 @@ class ProgressDisplay:
                 told = ", ".join(f"{count} of {part}" for part, count in stretches.items())
                 self._console.print(f"scoring the recordings held out ({told}) with {checkpoint}")
             case Warned(message=message):
-                self._console.print(f"warning: {message}", style="yellow")
+                self._console.print(f"warning: {message}", style="yellow", soft_wrap=True)
             case Saved() | Ended():
                 pass
 

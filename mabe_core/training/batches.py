@@ -8,6 +8,7 @@ import attrs
 import torch
 from torch import Tensor
 
+from mabe_core.data.windows import WindowShape
 from mabe_core.exchange import Pose
 from mabe_core.training.features import FeaturePipeline
 
@@ -43,18 +44,18 @@ class AugmentedBatches:
     """Batches whose keypoints are changed at random, and whose local features are computed after that.
 
     pose: of all recordings on one axis of frames, with `context` missing frames on both sides of each.
-    inside: bool (frames,), False on those missing frames.
+    inside: bool (frames,), False on those missing frames. offsets: the window's, as a tensor on the device.
     """
 
     pose: Pose
     inside: Tensor
     targets: Tensor
+    window: WindowShape
     offsets: Tensor
     pipeline: FeaturePipeline
 
     def __call__(self, starts: Tensor) -> tuple[Tensor, Tensor]:
-        context, gap = self.pipeline.context, int(self.offsets[1]) if len(self.offsets) > 1 else 1
-        span = (len(self.offsets) - 1) * gap + 1
+        context, gap, span = self.pipeline.context, self.window.gap, self.window.span
         around = torch.arange(-context, span + context, device=starts.device)
         index = starts[:, None] + around
         window = Pose(

@@ -28,6 +28,8 @@ def choose_step(
     """
     if experiment.step == "plain" or device.type != "cuda":
         return PlainStep(parts, data, experiment.training.grad_clip, precision, device)
+    # cuDNN's attention is slower than flash attention on windows this short: docs/decisions.md
+    torch.backends.cuda.enable_cudnn_sdp(False)
     lowered = CapturedStep(experiment, parts, data, precision, device, lowered=True, tell=tell)
     if not precision.mixed or _runs(lowered, data):
         return lowered

@@ -82,13 +82,18 @@ class FlatWeights:
             for parameter, place in zip(self.parameters, self.places, strict=True)
         ]
 
-    def gradients(self, loss: Tensor, into: Tensor) -> None:
-        """Write the gradient of each weight into a tensor like master; 0 for what the loss does not reach."""
+    def gradients(self, loss: Tensor) -> list[Tensor]:
+        """Return the gradient of each weight, joined by format; 0 for what the loss does not reach."""
         taken = torch.autograd.grad(loss, self.parameters, allow_unused=True, materialize_grads=True)
-        for those, first in ((taken[: self.lowered], 0), (taken[self.lowered :], self._edge())):
-            if those:
-                joined = torch.cat(_padded(those))
-                into[first : first + len(joined)].copy_(joined)
+        halves = (taken[: self.lowered], taken[self.lowered :])
+        return [torch.cat(_padded(half)) for half in halves if half]
+
+    def place(self, gradients: Sequence[Tensor], into: Tensor) -> None:
+        """Write what `gradients` returned into a tensor like master."""
+        first = 0
+        for joined in gradients:
+            into[first : first + len(joined)].copy_(joined)
+            first += len(joined)
 
     def synchronize(self) -> None:
         """Let the copy in the shorter format say what master says."""
@@ -123,9 +128,6 @@ class FlatWeights:
             if name in tensors:
                 tensors[name].data = value.clone()
 
-    def _edge(self) -> int:
-        return self.places[self.lowered].start if self.lowered < len(self.places) else len(self.master)
-
 
 def _exact(model: nn.Module) -> set[str]:
     """Return the names of what belongs to layers with running statistics, which a short format would lose."""
@@ -147,7 +149,12 @@ def _lower_the_rest(model: nn.Module, precision: Precision, done: set[str]) -> d
             continue
         if name in saved:
             originals[name] = tensor.detach().clone()
-        tensor.data = tensor.data.to(precision.arithmetic)
+        lowered = tensor.detach().to(precision.arithmetic)
+        if isinstance(tensor, nn.Parameter):
+            tensor.data = lowered
+        else:  # a new tensor: one that was a view of another format would still say so
+            owner, _, own = name.rpartition(".")
+            setattr(model.get_submodule(owner), own, lowered)
     return originals
 
 

@@ -131,7 +131,9 @@ def prepare(
     train: Batches = plain
     if data.augmentations:
         pipeline = next(iter(pipelines.values()))
-        train = AugmentedBatches(tables.pose(), torch.cat(tables.inside), flat_targets, offsets, pipeline)
+        train = AugmentedBatches(
+            tables.pose(), torch.cat(tables.inside), flat_targets, window, offsets, pipeline
+        )
     return TrainingData(
         shape=shape,
         train=train,

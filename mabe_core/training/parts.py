@@ -19,6 +19,7 @@ from mabe_core.experiment import Experiment
 from mabe_core.specs import Component
 from mabe_core.training.blame import build_at
 from mabe_core.training.inputs import TrainingData
+from mabe_core.training.unhooked import without_compiler
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 MetricFunction = Callable[[Evaluation], Mapping[str, float]]
@@ -69,6 +70,7 @@ def build_parts(
     loss = build_at("loss", experiment.loss, LossContext(data.shape, data.class_counts))
     if isinstance(loss, nn.Module):
         loss.to(device=device, dtype=dtype)
+    without_compiler()
     optimizer: Optimizer = build_at(
         "optimizer",
         experiment.optimizer,

@@ -14,6 +14,7 @@ from mabe_core.training.inputs import TrainingData
 from mabe_core.training.parts import Parts
 from mabe_core.training.precision import Precision
 from mabe_core.training.scale import LossScale
+from mabe_core.training.unhooked import unhooked_step
 
 Forward = Callable[[Tensor], Tensor]
 # the model's tensors, the optimizer's state as torch has it, the tensors of the loss scale
@@ -24,12 +25,14 @@ class Step(Protocol):
     """Trains, batch after batch, in the order that it is given.
 
     parts: what it trains. forward: maps inputs to scores as training does, in the weights' format.
-    how: in words, for the record.
     """
 
     parts: Parts
     forward: Forward
-    how: str
+
+    @property
+    def how(self) -> str:
+        """In words, how steps are done, for the record."""
 
     def begin(self, starts: Tensor, first: int, done: int, loss_sum: Tensor) -> None:
         """Take over an epoch: its window starts on the device, the number of its first step, how many of its
@@ -71,6 +74,7 @@ class PlainStep:
     number: int = attrs.field(init=False)
     place: int = attrs.field(init=False)
     loss_sum: Tensor = attrs.field(init=False)
+    _optimize: Callable[[], object] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.forward = self.precision.autocast(self.parts.model, self.device)
@@ -79,6 +83,7 @@ class PlainStep:
             float(group.setdefault("initial_lr", group["lr"])) for group in self.parts.optimizer.param_groups
         ]
         self.scale = LossScale.of(self.precision, self.device)
+        self._optimize = unhooked_step(self.parts.optimizer)
 
     def begin(self, starts: Tensor, first: int, done: int, loss_sum: Tensor) -> None:
         """Take over an epoch, as Step says."""
@@ -106,7 +111,7 @@ class PlainStep:
         if fits:
             if self.grad_clip is not None:
                 nn.utils.clip_grad_norm_(self.parameters, self.grad_clip)
-            optimizer.step()
+            self._optimize()
         return loss.detach()
 
     def rate(self) -> float:

@@ -6,7 +6,7 @@ on the learning rate. So a replay needs nothing from the host.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from mabe_core.experiment import Experiment
+from mabe_core.training.batches import TableBatches
 from mabe_core.training.blame import build_at
+from mabe_core.training.compiling import one_kernel
 from mabe_core.training.flat import FlatWeights
 from mabe_core.training.inputs import TrainingData
 from mabe_core.training.optimizer_state import join, split
@@ -22,6 +24,10 @@ from mabe_core.training.parts import Parts
 from mabe_core.training.precision import Precision
 from mabe_core.training.scale import LossScale
 from mabe_core.training.step import Forward, State
+from mabe_core.training.unhooked import is_listened_to, unhooked_step
+
+# what a group of torch's optimizers says of how, not of what, it computes
+HOW_TORCH_COMPUTES = ("capturable", "fused", "foreach")
 
 
 class WholeStep:
@@ -32,7 +38,9 @@ class WholeStep:
     parts of it that the parameters are.
     """
 
-    how = "whole"
+    _judge_whole: Callable[[int], Tensor]
+    _move: Callable[[Sequence[Tensor]], None]
+    _optimize: Callable[[], object]
 
     def __init__(
         self,
@@ -54,11 +62,12 @@ class WholeStep:
         self.elementwise = spec is not None and spec.elementwise
         self.optimizer: Optimizer = build_at("optimizer", experiment.optimizer, self._masters())
         self.flags = [
-            {"capturable": group["capturable"]} if "capturable" in group else {}
+            {flag: group[flag] for flag in HOW_TORCH_COMPUTES if flag in group}
             for group in self.optimizer.param_groups
         ]
         self.device = device
         self._take_rates()
+        self._as_written()
         self.parts = parts
         self.data = data
         self.grad_clip = experiment.training.grad_clip
@@ -71,6 +80,11 @@ class WholeStep:
         self.lane = torch.arange(self.size, device=device)
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
         self.done = 0
+
+    @property
+    def how(self) -> str:
+        """In words, how steps are done."""
+        return "whole"
 
     def begin(self, starts: Tensor, first: int, done: int, loss_sum: Tensor) -> None:
         """Take over an epoch, as Step says."""
@@ -89,17 +103,28 @@ class WholeStep:
 
     def step(self, size: int) -> None:
         """Do the step that the cursor points at, on so many windows; nothing here waits for the device."""
-        starts = self.order.index_select(0, self.cursor * self.size + self.lane[:size])
-        inputs, targets = self.data.train(starts)
-        loss = self.parts.loss(self.forward(inputs), targets)
-        self.weights.gradients(self.scale.up(loss), self.gradient)
-        factor = self.factors.index_select(0, self.cursor).squeeze(0)
-        factor = factor * self._finish_gradient()
+        loss = (self._judge_whole if size == self.size else self._judge)(size)
+        self._move(self.weights.gradients(self.scale.up(loss)))
+        # not compiled: torch 2.13 forgets what is added to a CPU's float64 without dimensions
+        self.loss_sum.add_(loss.detach())
+
+    def _judge(self, size: int) -> Tensor:
+        return self._loss(*self._batch(size))
+
+    def _batch(self, size: int) -> tuple[Tensor, Tensor]:
+        return self.data.train(self.order.index_select(0, self.cursor * self.size + self.lane[:size]))
+
+    def _loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        return self.parts.loss(self.forward(inputs), targets)
+
+    def _update(self, taken: Sequence[Tensor]) -> None:
+        """Move the weights by the gradients that were taken, and go on to the next step."""
+        self.weights.place(taken, self.gradient)
+        factor = self.factors.index_select(0, self.cursor).squeeze(0) * self._finish_gradient()
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"].copy_(factor * rate)
-        self.optimizer.step()
+        self._optimize()
         self.weights.synchronize()
-        self.loss_sum.add_(loss.detach())
         self.cursor.add_(1)
 
     def _finish_gradient(self) -> Tensor | float:
@@ -120,6 +145,27 @@ class WholeStep:
         self.scale.adjust(fits)
         unmoved: Tensor = fits.to(self.factors.dtype)
         return unmoved
+
+    def compile(self, backend: str = "inductor") -> None:
+        """Let torch compile what a whole batch goes through: loss and gradients, then clipping and update.
+
+        Batches out of tables are gathered in the same kernels; what augmentations do stays as it is written.
+        """
+        if isinstance(self.data.train, TableBatches):
+            self._judge_whole = torch.compile(self._judge, dynamic=False, backend=backend)
+        else:
+            loss = torch.compile(self._loss, dynamic=False, backend=backend)
+            self._judge_whole = lambda size: loss(*self._batch(size))
+        if self.elementwise and not is_listened_to(self.optimizer):
+            one_kernel(self.optimizer)
+            self._move = torch.compile(self._update, dynamic=False, backend=backend)
+
+    def _as_written(self) -> None:
+        """Compile nothing, or no longer."""
+        self._judge_whole, self._move = self._judge, self._update
+        self._optimize = unhooked_step(self.optimizer)
+        for group, flags in zip(self.optimizer.param_groups, self.flags, strict=True):
+            group.update(self._on_device(flags))
 
     def rate(self) -> float:
         """Return the learning rate of the last step."""
@@ -163,7 +209,9 @@ class WholeStep:
 
     def _on_device(self, flags: Mapping[str, Any]) -> dict[str, Any]:
         """Return the flags of a group of torch's optimizers that keep its arithmetic on the device."""
-        return dict.fromkeys(flags, True) if self.device.type == "cuda" else dict(flags)
+        if self.device.type == "cuda" and "capturable" in flags:
+            return {**flags, "capturable": True}
+        return dict(flags)
 
     def _masters(self) -> list[tuple[str, nn.Parameter]]:
         """Return what the optimizer is built over, each with its gradient in place."""

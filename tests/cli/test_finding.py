@@ -73,7 +73,6 @@ def test_hooks_are_whole_words_in_a_narrow_terminal(mabe, monkeypatch):
     [
         (("loss", "--plugin", "tensorboard"), "plugin tensorboard (mabe-core 0.1.0) offers no loss; it watches runs"),
         (("loss", "--plugin", "splits"), "plugin splits (mabe-core 0.1.0) offers no loss"),
-        (("post_processing",), "no plugin offers a post processing; `mabe plugin new NAME --kind post_processing` writes one"),
     ],
 )  # fmt: skip
 def test_a_list_of_nothing_says_why(mabe, words, told):
@@ -148,7 +147,7 @@ def test_show_as_json_has_the_fields_the_example_and_the_line(mabe):
         (["list", "feture"], "Did you mean 'feature'?"),
         (["schema", "-o", "/dev/null/x.json"], "/dev/null/x.json cannot be written: "),
         (["completion", "fsh"], "Did you mean 'fish'?"),
-        (["diff", "nothing-0000000000", "x.yaml"], "no run in"),
+        (["diff", "nothing-0000000000", "x.yaml"], "no run or study in"),
         (["diff", "a.yaml", "b.yaml"], "a.yaml: there is no such file."),
     ],
 )

@@ -67,7 +67,7 @@ def test_a_detached_study_goes_on_and_the_same_command_shows_it_again(client: Cl
 
 
 def test_ctrl_c_leaves_a_study_to_itself_and_stop_ends_all_of_it(client: Client, tmp_path: Path) -> None:
-    file = of_steps(tmp_path, "longest", 2400)
+    file = of_steps(tmp_path, "longest", 12000)
     file.write_text(file.read_text() + "study: {seeds: [0, 1, 2]}\n", encoding="utf-8")
     running = client.start_cloud(file, "--max-containers", 2)
     deadline = time.monotonic() + 60

@@ -57,7 +57,7 @@ def test_it_is_the_score_of_what_predict_says_with_all_models(evaluate, mabe, ti
         guess.append(model.predict(tracks).labels.argmax(1))
         truth.append(recording.views[0].labels.argmax(1))
     expected = f1_score(np.concatenate(truth), np.concatenate(guess), average="macro")
-    singles = told["settings"][0]["values"]["macro_f1"]
+    singles = told["settings"][0]["spread"]["macro_f1"]["values"]
     assert expected not in singles
     assert told["ensemble"]["scores"]["macro_f1"] == pytest.approx(expected, abs=2e-3)  # kept as float16
     assert f"{told['ensemble']['scores']['macro_f1']:.4f}" in mabe("evaluate", STUDY).out

@@ -120,7 +120,7 @@ def test_a_run_that_fails_is_failed_there_too_with_the_reason(mabe, tiny, tmp_pa
     mabe("run", tiny, *WATCHED, "--set", "optimizer.learning_rate=1e30", "--set", "training.grad_clip=null")
     found = only_mlflow_run(client_of(tmp_path))
     assert found.info.status == "FAILED"
-    assert "the loss became nan in epoch 1" in found.data.tags["mabe.failure"]
+    assert "the loss became nan at step 2, in epoch 1" in found.data.tags["mabe.failure"]
     assert not client_of(tmp_path).search_model_versions("name='tiny'")
 
 

@@ -104,7 +104,7 @@ def test_a_trial_is_worth_the_mean_of_its_members_and_nothing_where_one_has_no_s
     [
         ("{low: 1e-4, high", "{low: 1e-1, high", "study.sample.space.optimizer.learning_rate: `low` is 0.1: it has to be below"),
         ("{low: 1e-4, high", "{low: 0.0, high", "with `log`, `low` has to be above 0, not 0.0"),
-        ("{low: 1e-4, high", "{low: -.inf, high", "have to be finite"),
+        ("{low: 1e-4, high", "{low: -.inf, high", "must be finite"),
         ("{low: 1e-4, high", "{low: 1e-4, hihg", "`high` is missing"),
         ("[cosine, null, {name: cosine, min_lr: 1e-4}]", "[]", "study.sample.space.scheduler: has no choices"),
         ("model.num_layers:", "model.num_layer:", "there is no key `num_layer` in model (transformer). Did you mean 'num_layers'?"),

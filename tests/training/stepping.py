@@ -17,6 +17,7 @@ from mabe_core.training.precision import Precision
 from mabe_core.training.state import Progress
 from mabe_core.training.step import Step
 
+CPU = torch.device("cpu")
 FLOAT64 = Precision(torch.float64, torch.float64)
 FLOAT32 = Precision(torch.float32, torch.float32)
 BFLOAT16 = Precision(torch.float32, torch.bfloat16)

@@ -7,12 +7,14 @@ import json
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score, f1_score
+import torch
+from sklearn.metrics import average_precision_score, confusion_matrix, f1_score
 
 from mabe_core import DataAccess, PoseTracks, load_model
 from mabe_core.discovery import load_plugins
 from mabe_core.experiment import read_document, resolve
 from mabe_core.runs.scores import read_frames, read_scores
+from mabe_core.training.validation import ClassCounts
 from mabe_plugins.mabe_f_beta import Interval, Video, f_beta
 from tests.conftest import FILES
 from tests.training.test_held_out import only_run
@@ -85,6 +87,19 @@ def test_the_challenges_score_is_that_of_its_intervals(run):
             videos[f"{stretch.recording}.{name}"] = Video(stretch.groups["lab"], frozenset(listed))
     assert {video.lab for video in videos.values()} == {"A", "B"}
     assert found.pooled["test"]["mabe_f_beta"] == pytest.approx(f_beta(truth, guess, videos))
+
+
+def test_an_epochs_counts_leave_out_what_is_unlabelled():
+    rng = torch.Generator().manual_seed(0)
+    truth = torch.randint(-1, 2, (4, 50, 3), generator=rng, dtype=torch.int8)
+    scores = torch.randn(4, 50, 3, generator=rng)
+    counts = ClassCounts.empty(3, torch.device("cpu"))
+    for part in (slice(0, 1), slice(1, 4)):
+        counts.add(truth[part], scores[part])
+    for column, (hits, false, missed) in enumerate(counts.counts.tolist()):
+        known = truth[..., column] >= 0
+        matrix = confusion_matrix(truth[..., column][known], (scores[..., column] > 0)[known])
+        assert [[false], [missed, hits]] == [[matrix[0, 1]], matrix[1].tolist()]
 
 
 def test_evaluating_again_gives_what_the_run_kept(mabe, run):

@@ -11,9 +11,18 @@ from mabe_core.training.precision import Precision
 from mabe_core.training.state import capture, restore
 from mabe_core.training.step import PlainStep, Step
 from mabe_core.training.whole_step import WholeStep
-from tests.training.stepping import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, experiment_of, fresh, parts_of, train
+from tests.training.stepping import (
+    BFLOAT16,
+    CPU,
+    FLOAT16,
+    FLOAT32,
+    FLOAT64,
+    experiment_of,
+    fresh,
+    parts_of,
+    train,
+)
 
-CPU = torch.device("cpu")
 KINDS = ("plain", "whole")
 
 
@@ -81,3 +90,23 @@ def test_a_gradient_that_overflows_changes_no_weight(few):
     step.scale.factor.fill_(1024.0)
     train(step, data, fresh(CPU), 1)
     assert not torch.equal(step.weights.master, before)
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's own, of what it traces
+@pytest.mark.parametrize("precision", [FLOAT32, BFLOAT16], ids=["fp32", "bf16"])
+def test_a_compiled_step_trains_as_the_written_one_and_leaves_the_same_checkpoint(few, precision):
+    written, data = step_of("whole", few, precision)
+    progress = fresh(CPU)
+    expected = train(written, data, progress, 12)
+    form = capture(written, progress)
+    step, data = step_of("whole", few, precision)
+    progress = fresh(CPU)
+    losses = train(step, data, progress, 2)
+    step.compile("aot_eager")  # torch's own tracing, without the minutes of a C++ compiler
+    losses += train(step, data, progress, 10)
+    assert losses == pytest.approx(expected, rel=3e-4)
+    saved = capture(step, progress)
+    assert saved.state == form.state
+    assert set(saved.training) == set(form.training)
+    plain, _ = step_of("plain", few, precision)
+    restore(plain, fresh(CPU), saved)

@@ -1,0 +1,156 @@
+"""Steps a second of V3's training on a GPU or a CPU, beside how others would train the same.
+
+    python -m benchmarks.training_speed [--batch 16 512] [--rounds 3] [--json OUT]
+
+Everybody trains the same model on the same windows in one process, in turn. mabe's figure is its real loop's:
+dataset, features, shuffling, learning rate schedule and running loss are in it, validation beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.context import context
+from benchmarks.peers import PEERS, Work
+from mabe_core.discovery import load_plugins
+from mabe_core.errors import UserError
+from mabe_core.exchange import DataAccess
+from mabe_core.experiment import Experiment, read_document, resolve
+from mabe_core.training.blame import build_at
+from mabe_core.training.choosing import choose_step
+from mabe_core.training.events import EpochEnded
+from mabe_core.training.inputs import TrainingData, prepare
+from mabe_core.training.interruption import StopRequest
+from mabe_core.training.loop import Loop
+from mabe_core.training.parts import build_parts
+from mabe_core.training.precision import find_precision
+from mabe_core.training.reading import read_data
+from mabe_core.training.run import find_device
+from mabe_core.training.saving import Unsaved
+from mabe_core.training.state import Progress
+
+EXPERIMENT = Path(__file__).parent.parent / "experiments" / "v3_transformer.yaml"
+OURS = {
+    "mabe, fp32": ("training.precision=float32", "compile=never"),
+    "mabe, not compiled": ("compile=never",),
+    "mabe": ("compile=always",),
+}
+# steps measured of a peer, and of ours on a CPU; windows and least steps of ours on a GPU
+FEW, WINDOWS, LEAST = 150, 32_000, 300
+
+
+def experiment_for(batch: int, steps: int, settings: tuple[str, ...]) -> Experiment:
+    """Return V3's experiment, two epochs of so many steps: the first compiles and captures."""
+    sized = (
+        "training.epochs=2",
+        f"training.batch_size={batch}",
+        f"training.windows_per_epoch={batch * steps}",
+    )
+    return resolve(read_document(EXPERIMENT, (*sized, *settings)), load_plugins())
+
+
+def data_for(experiment: Experiment, device: torch.device) -> TrainingData:
+    """Generate and lay out the data once, for everybody."""
+    dataset, partition = read_data(experiment, DataAccess(()))
+    return prepare(experiment.data, dataset, partition, dtype=torch.float32, device=device)
+
+
+def our_speed(experiment: Experiment, data: TrainingData, device: torch.device) -> float:
+    """Train two epochs with the engine; return steps a second of the second."""
+    precision = find_precision(experiment.training.precision, device)
+    parts = build_parts(experiment, data, dtype=torch.float32, device=device)
+    told: list[str] = []
+    step = choose_step(experiment, parts, data, precision, device, told.append)
+    speeds: list[float] = []
+
+    def observe(event: object) -> None:
+        if isinstance(event, EpochEnded):
+            speeds.append(event.metrics["steps_per_second"])
+
+    Loop(
+        step=step,
+        data=data,
+        progress=Progress(0, torch.zeros((), dtype=torch.float64, device=device)),
+        seed=experiment.seed,
+        monitor="macro_f1",
+        observe=observe,
+        save=Unsaved(observe),
+        stop=StopRequest(),
+    ).run()
+    if told:
+        raise UserError("; ".join(told))
+    return speeds[-1]
+
+
+def measure(batch: int, rounds: int, device: torch.device, only: list[str]) -> dict[str, Any]:
+    """Return the speeds of everybody, round by round."""
+    steps = max(WINDOWS // batch, LEAST) if device.type == "cuda" else FEW
+    ours = {name: experiment_for(batch, steps, settings) for name, settings in OURS.items()}
+    if device.type == "cpu":
+        ours = {"mabe": ours["mabe, fp32"]}
+    experiment = next(iter(ours.values()))
+    data = data_for(experiment, device)
+    work = Work(lambda: build_at("model", experiment.model, data.shape), data, device, batch, FEW)
+    speeds: dict[str, list[float]] = {}
+    for number in range(rounds):
+        turn = [*PEERS, *ours]
+        # who goes first changes from round to round
+        for name in turn if number % 2 == 0 else reversed(turn):
+            if only and not any(word in name for word in only):
+                continue
+            speed = PEERS[name](work) if name in PEERS else our_speed(ours[name], data, device)
+            speeds.setdefault(name, []).append(round(speed, 1))
+            print(f"batch {batch:4}  {speed:8.1f} steps/s  {name}", flush=True)
+            if device.type == "cuda":
+                torch.cuda.empty_cache()
+    return speeds
+
+
+def summary(speeds: dict[str, list[float]]) -> dict[str, dict[str, float]]:
+    """Return median, minimum and maximum of each, and how many times ours is as fast, round by round."""
+    told = {}
+    for name, each in speeds.items():
+        told[name] = {"median": statistics.median(each), "min": min(each), "max": max(each)}
+        if "mabe" in speeds:
+            ratios = [ours / other for ours, other in zip(speeds["mabe"], each, strict=True)]
+            told[name] |= {
+                "ratio": round(statistics.median(ratios), 3),
+                "ratio_min": round(min(ratios), 3),
+                "ratio_max": round(max(ratios), 3),
+            }
+    return told
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--batch", type=int, nargs="+", default=[16, 512])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", default=[], help="those whose names hold one of these words")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    asked = parser.parse_args()
+    device = find_device(asked.device)
+    torch.manual_seed(0)
+    figures = {}
+    for batch in asked.batch:
+        figures[f"batch {batch}"] = found = summary(measure(batch, asked.rounds, device, asked.only))
+        for name, told in found.items():
+            times = f"mabe is {told['ratio']:6.2f} times as fast" if "ratio" in told else ""
+            print(f"batch {batch:4}  median {told['median']:8.1f} steps/s  {times}  {name}", flush=True)
+    if asked.json:
+        asked.json.write_text(
+            json.dumps({**context(), "rounds": asked.rounds, "figures": figures}, indent=1) + "\n",
+            encoding="utf-8",
+        )
+
+
+if __name__ == "__main__":
+    main()
