@@ -357,9 +357,9 @@ def _asked_of_modal() -> str | None:
 def _pack(file: str) -> Packed:
     """Resolve an experiment for `modal run`; a user's mistake ends it with a message."""
     from mabe_core.cloud.packing import pack
-    from mabe_core.discovery import load_plugins
     from mabe_core.errors import MabeError, UserError
     from mabe_core.experiment import read_document, resolve
+    from mabe_core.experiment.plugins import plugins_of
 
     wheels = tempfile.mkdtemp(prefix="mabe-wheels-")
     atexit.register(shutil.rmtree, wheels, ignore_errors=True)
@@ -367,7 +367,7 @@ def _pack(file: str) -> Packed:
         document = read_document(file)
         if document.has_study:
             raise UserError(f"{file} has a study: `mabe-run {file} --cloud` runs it")
-        registry = load_plugins(document.plugin_files)
+        registry = plugins_of(document)
         return pack(resolve(document, registry), registry, Path(wheels))
     except MabeError as error:
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))

@@ -7,7 +7,7 @@ import importlib.metadata
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from mabe_core.local_files import import_local_file, read_local_files
 from mabe_core.plugin_faults import PluginFault, check_hooks, checked_specs, problem_of
 from mabe_core.plugin_origins import GROUP, installed_plugins, origin_of
 from mabe_core.registry import EVENTS, KINDS, Broken, Loaded, Origin, Provided, Registry
+from mabe_core.trust import check_trusted
 
 STRICT = "MABE_STRICT_PLUGINS"
 
@@ -34,18 +35,27 @@ class _Outcome:
 
 
 def load_plugins(
-    files: Sequence[Path] = (), installed: Sequence[Origin] | None = None, *, lenient: bool = False
+    files: Sequence[Path] = (),
+    installed: Sequence[Origin] | None = None,
+    *,
+    kept: Collection[Path] = (),
+    lenient: bool = False,
 ) -> Registry:
     """Load every installed plugin and the given local files.
+
+    kept: those of the files that came with a run or a model; they are run only where the user agreed to their
+    content, else UntrustedError is raised before any plugin is loaded.
 
     installed: the plugins to load in place of those that the installed distributions name; for where modules
     are copied to without being installed, as into a container.
     A broken installed plugin is kept in the registry's `broken`; it raises UserError where
     MABE_STRICT_PLUGINS=1. A broken local file always does, as somebody asked for it; unless `lenient`.
     """
+    local = list(read_local_files(files))
+    check_trusted(origin for origin in local if origin.file in kept)
     manager = _manager()
     origins = installed_plugins() if installed is None else installed
-    outcomes = [_load(manager, origin) for origin in (*origins, *read_local_files(files))]
+    outcomes = [_load(manager, origin) for origin in (*origins, *local)]
     manager.check_pending()
     broken = [fault for outcome in outcomes for fault in outcome.broken]
     fatal = [fault for fault in broken if _is_strict() or (fault.origin.place == "file" and not lenient)]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import attrs
 
+from mabe_core.redaction import redacted
+
 
 @attrs.frozen
 class Location:
@@ -42,6 +44,9 @@ class MabeError(ValueError):
     """
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return redacted(super().__str__())
 
 
 class UserError(MabeError):

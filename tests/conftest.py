@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +20,9 @@ from tests.modal_server.running import LoopbackServer
 
 # one thread: two that share a busy core wait for each other, and these models are too small to gain
 os.environ["OMP_NUM_THREADS"] = "1"
+# what tests agree to is no concern of whoever runs them
+os.environ["MABE_TRUSTED"] = tempfile.mkdtemp(prefix="mabe-trusted-")
+atexit.register(shutil.rmtree, os.environ["MABE_TRUSTED"], ignore_errors=True)
 # what a test reads must not come from an earlier run; tests of the cache name a folder of their own
 os.environ["MABE_CACHE"] = "off"
 

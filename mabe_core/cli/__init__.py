@@ -5,11 +5,20 @@ from __future__ import annotations
 import importlib
 import io
 import sys
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mabe_core.errors import MabeError, did_you_mean
+from mabe_core.redaction import redacted
+from mabe_core.reports.visible import seen
+from mabe_core.trust import asking
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from mabe_core.registry import Origin
 
 PROGRAMS = ("mabe", "mabe-run")
 COMMANDS = {
@@ -93,9 +102,11 @@ def _run(command: click.Command, name: str) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a letter shows another
+    sys.excepthook = _tell_fault
     try:
         _check_versions()
-        code: Any = command.main(prog_name=name, standalone_mode=False)
+        with asking(_ask):
+            code: Any = command.main(prog_name=name, standalone_mode=False)
     except MabeError as error:
         say_error(error)
         code = error.exit_code
@@ -111,11 +122,24 @@ def _run(command: click.Command, name: str) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _tell_fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Write what nobody expected in full, as Python does, without the secrets that it may hold."""
+    import traceback
+
+    sys.stderr.write(redacted("".join(traceback.format_exception(kind, error, trace))))
+
+
+def _ask(origins: Sequence[Origin]) -> bool:
+    from mabe_core.cli.trusting import ask
+
+    return ask(origins)
+
+
 def say_error(error: MabeError) -> None:
     """Write an error to standard error, a line for each problem; an interruption is no error."""
     word = "interrupted:" if error.exit_code > 128 else "error:"
     for line in str(error).splitlines():
-        click.echo(f"{click.style(word, fg='red', bold=True)} {line}", err=True)
+        click.echo(f"{click.style(word, fg='red', bold=True)} {seen(line)}", err=True)
 
 
 def _check_versions() -> None:

@@ -15,6 +15,7 @@ import click
 
 from mabe_core.errors import UserError
 from mabe_core.experiment.cloud import Cloud
+from mabe_core.reports.visible import seen
 
 if TYPE_CHECKING:
     from mabe_core.cloud.claims import Claim, Claims
@@ -112,7 +113,7 @@ def follow(place: Place, claim: Claim, *, quiet: bool = False) -> int:
         tell_detached(place, claim.id)
         return 130
     except (CloudError, ConnectionLostError) as error:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {seen(str(error))}", err=True)
         tell_detached(place, claim.id)
         return error.exit_code
     return tell_outcome(place, claim.id, outcome)
@@ -132,7 +133,7 @@ def tell_detached(place: Place, run_id: str) -> None:
 def tell_outcome(place: Place, run_id: str, outcome: Outcome) -> int:
     """Say how a run ended and what came of it; return the exit status."""
     for problem in outcome.problems:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {problem}", err=True)
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {seen(problem)}", err=True)
     if outcome.state in ("failed", "superseded"):
         return outcome.exit_code or 1
     tell_results(place, run_id, outcome.state)

@@ -7,6 +7,7 @@ import sys
 import click
 
 from mabe_core.cli import options
+from mabe_core.reports.visible import seen
 
 
 @click.command("attach")
@@ -36,6 +37,6 @@ def command(run_id: str, volume: str, profile: str | None) -> None:
     record = read_cloud_record(place.files(), found)
     ended = "interrupted" if record is None or record.state == "running" else record.state
     for line in record.failure.splitlines() if record else ():
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {seen(line)}", err=True)
     tell_results(place, found, ended)
     sys.exit(0 if ended == "finished" else 1)

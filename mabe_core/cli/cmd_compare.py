@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from mabe_core.cli import completing, options
+from mabe_core.cli.trusting import trust_option
 
 
 def _names(_: click.Context, __: click.Parameter, words: str | None) -> tuple[str, ...]:
@@ -41,6 +42,7 @@ def _names(_: click.Context, __: click.Parameter, words: str | None) -> tuple[st
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="write it there"
 )
+@trust_option
 def command(
     ids: tuple[str, ...],
     metric: str | None,

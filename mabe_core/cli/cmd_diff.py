@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import attrs
 import click
 
 from mabe_core.cli import completing, options
-from mabe_core.discovery import load_plugins
+from mabe_core.cli.trusting import trust_option
 
 if TYPE_CHECKING:
     from mabe_core.experiment import Document
@@ -24,15 +24,17 @@ if TYPE_CHECKING:
 @options.plugin_files
 @options.runs_dir
 @options.as_json
+@trust_option
 def command(a: str, b: str, plugin_files: tuple[Path, ...], runs_dir: Path, as_json: bool) -> int:
     """Tell how B differs from A: experiment files, or ids of runs and studies.
 
     Exit status 0: the same id; 1: not.
     """
+    from mabe_core.experiment.plugins import plugins_of
     from mabe_core.runs.comparison import compare
 
-    before = _side(a, runs_dir, lambda files: load_plugins((*files, *plugin_files)))[0]
-    after, registry = _side(b, runs_dir, lambda files: options.registry((*files, *plugin_files)))
+    before = _side(a, runs_dir, lambda document: plugins_of(document, plugin_files))[0]
+    after, registry = _side(b, runs_dir, lambda document: options.registry_of(document, plugin_files))
     compared = compare(before, after, registry)
     if as_json:
         options.say_json(_as_json(compared))
@@ -44,7 +46,7 @@ def command(a: str, b: str, plugin_files: tuple[Path, ...], runs_dir: Path, as_j
     return 0 if compared.same_id else 1
 
 
-def _side(word: str, runs_dir: Path, load: Callable[[Sequence[Path]], Registry]) -> tuple[Side, Registry]:
+def _side(word: str, runs_dir: Path, load: Callable[[Document], Registry]) -> tuple[Side, Registry]:
     """Return an experiment by its file or the beginning of its id, and the plugins it is read with."""
     from mabe_core.experiment import read_document
     from mabe_core.runs.comparison import side_of_run
@@ -58,17 +60,15 @@ def _side(word: str, runs_dir: Path, load: Callable[[Sequence[Path]], Registry])
 
         return _written(found.id, document_of(found, runs_dir / found.id), load)
     document = read_document(found.experiment)
-    return side_of_run(found, document), load(document.plugin_files)
+    return side_of_run(found, document), load(document)
 
 
-def _written(
-    name: str, document: Document, load: Callable[[Sequence[Path]], Registry]
-) -> tuple[Side, Registry]:
+def _written(name: str, document: Document, load: Callable[[Document], Registry]) -> tuple[Side, Registry]:
     """Return what a document, a study's too, says now."""
     from mabe_core.experiment import resolve
     from mabe_core.runs.comparison import side_of
 
-    registry = load(document.plugin_files)
+    registry = load(document)
     side = side_of(name, resolve(document, registry), registry)
     if document.has_study:
         from mabe_core.studies.expansion import study_file, study_id

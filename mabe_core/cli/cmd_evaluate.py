@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mabe_core.cli import completing, options
+from mabe_core.cli.trusting import trust_option
 from mabe_core.errors import UserError
 from mabe_core.exchange import DataAccess, Role
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 @options.device
 @options.as_json
 @click.option("--csv", "as_csv", is_flag=True, help="print CSV, exact values")
+@trust_option
 def command(
     model: str,
     part: Role | None,

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from mabe_core.cli import completing, options
+from mabe_core.cli.trusting import trust_option
 
 
 @click.command("export")
@@ -23,6 +24,7 @@ from mabe_core.cli import completing, options
 @click.option("--onnx/--no-onnx", "with_onnx", default=True, show_default=True, help="also write model.onnx")
 @options.runs_dir
 @options.models_dir
+@trust_option
 def command(reference: str, folder: Path, with_onnx: bool, runs_dir: Path, models_dir: Path) -> None:
     """Write MODEL into a folder that another person can use with `mabe predict` and nothing else.
 

@@ -8,8 +8,11 @@ import attrs
 import click
 
 from mabe_core.cli import options
+from mabe_core.cli.trusting import trust_option
 from mabe_core.errors import UserError
 from mabe_core.experiment import read_document, resolve
+from mabe_core.reports.visible import seen
+from mabe_core.trust import trust_used
 
 
 @click.command("import")
@@ -34,6 +37,7 @@ from mabe_core.experiment import read_document, resolve
 @options.plugin_files
 @options.runs_dir
 @options.data_dir
+@trust_option
 def command(
     file: Path,
     experiment: Path | None,
@@ -81,7 +85,7 @@ def _import_settings(
     if imported.not_carried:
         click.echo("\nnot carried:")
     for each in imported.not_carried:
-        click.echo(f"  {file}:{each.line}: {each}")
+        click.echo(seen(f"  {file}:{each.line}: {each}"))
     click.echo(
         "\nnext: name your recordings under data.dataset (generated mice stand in for them), then\n"
         f"  mabe-run {target} --dry-run\n  mabe-run {target}"
@@ -100,9 +104,10 @@ def _import_weights(
     from mabe_core.importing.weights import read_weights
 
     document = read_document(experiment, settings)
-    registry = options.registry((*document.plugin_files, *plugin_files))
+    registry = options.registry_of(document, plugin_files)
     asked = resolve(document, registry)
     weights = read_weights(file)
+    trust_used(plugin.origin for plugin in registry.plugins)
 
     from mabe_core.importing.trained import import_run
     from mabe_core.reports.console import console

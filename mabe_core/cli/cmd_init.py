@@ -26,7 +26,7 @@ def command(folder: Path) -> None:
     written = write_missing(folder, files)
     for file in sorted(folder / place for place in files):
         click.echo(f"wrote {file}" if file in written else f"kept {file}, which was there")
-    done, schema = renew_schema(folder)
+    done, schema = renew_schema(folder, [file for file in written if file.suffix == ".py"])
     click.echo(f"{done} {schema}{', which was there' if done == 'kept' else ''}")
     click.echo("\nnext:")
     if folder.resolve() != Path.cwd():

@@ -9,6 +9,7 @@ import click
 
 from mabe_core.cli import options
 from mabe_core.errors import UserError
+from mabe_core.reports.visible import seen
 
 if TYPE_CHECKING:
     from mabe_core.cli.cloud import Place
@@ -35,7 +36,7 @@ def command(run_id: str, follow: bool, volume: str, profile: str | None) -> None
     files = place.account.files(volume)
     log = files.read(f"runs/{found}/log.txt") if files else None
     if log is not None:
-        click.echo(log.decode(errors="replace"), nl=False)
+        click.echo(seen(log.decode(errors="replace"), lines=True), nl=False)
     attempts = files.read(f"runs/{found}/cloud.json") if files else None
     if call and call.encode() not in (
         attempts or b""
@@ -49,7 +50,7 @@ def _print_container(place: Place, call: str, *, follow: bool) -> None:
     pieces = place.account.log(call, follow=follow)
     try:
         for piece in pieces:
-            click.echo(piece, nl=False)
+            click.echo(seen(piece, lines=True), nl=False)
     except KeyboardInterrupt:
         click.echo("\nthe run goes on", err=True)
         sys.exit(130)

@@ -17,6 +17,7 @@ from mabe_core.cli.models import (
     tell_moved,
     with_progress,
 )
+from mabe_core.cli.trusting import settle, trust_option
 from mabe_core.errors import RunError, UserError
 
 in_cloud = click.option("--cloud", "in_cloud", is_flag=True, help="the registry on the volume")
@@ -267,12 +268,15 @@ def push(reference: str, models_dir: Path, volume: str, profile: str | None) -> 
 @options.models_dir
 @options.volume
 @options.profile
+@trust_option
 def pull(reference: str, models_dir: Path, volume: str, profile: str | None) -> None:
     """Bring MODEL from the volume, each file checked, and with it those aliases that are free here."""
     from mabe_core.models.moving import pull
 
     here, there = models_here(models_dir), models_there(volume, profile)
-    tell_moved(with_progress(lambda told: pull(there, here, reference, told)), str(there), str(here))
+    moved = with_progress(lambda told: pull(there, here, reference, told))
+    tell_moved(moved, str(there), str(here))
+    settle([here.entry(moved.name, moved.version.number)])
 
 
 @command.command("card", short_help="print a model card in Markdown")

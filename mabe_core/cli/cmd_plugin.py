@@ -126,8 +126,8 @@ def _settings(experiment: Path, target: str) -> dict[tuple[str, str], Any]:
     from mabe_core.runs.identity import components_of
 
     document = read_document(experiment)
-    files = [*document.plugin_files, *([Path(target)] if target.endswith(".py") else [])]
-    resolved = resolve(document, options.registry(files))
+    files = [Path(target)] if target.endswith(".py") else []
+    resolved = resolve(document, options.registry_of(document, files))
     return {
         (component.spec.kind, component.name): component.settings
         for component in components_of(resolved)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from mabe_core.cli import completing, options
+from mabe_core.cli.trusting import trust_option
 from mabe_core.inference.formats import FORMATS, check_format, check_suffix
 
 
@@ -54,6 +55,7 @@ from mabe_core.inference.formats import FORMATS, check_format, check_suffix
 @options.models_dir
 @options.data_dir
 @options.device
+@trust_option
 def command(
     model: str,
     poses: tuple[Path, ...],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mabe_core.cli import options
+from mabe_core.cli.trusting import settle, trust_option
 
 if TYPE_CHECKING:
     from mabe_core.cli.cloud import Place
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 @options.runs_dir
 @options.volume
 @options.profile
+@trust_option
 def command(
     run_id: str,
     checkpoints: tuple[str, ...],
@@ -59,10 +61,13 @@ def command(
 
     if isinstance(found, str):
         bring(found)
+        settle([(folder or runs_dir) / found])
         return
     from mabe_core.cli.study_cloud import pull_study
 
-    sys.exit(pull_study(place, found, bring, folder or runs_dir))
+    status = pull_study(place, found, bring, folder or runs_dir)
+    settle([(folder or runs_dir) / each for each in (found.id, *(member.id for member in found.members))])
+    sys.exit(status)
 
 
 def _pull(place: Place, found: str, runs_dir: Path, checkpoints: tuple[str, ...], *, force: bool) -> None:

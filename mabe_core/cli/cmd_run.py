@@ -11,9 +11,11 @@ import attrs
 import click
 
 from mabe_core.cli import completing, options
+from mabe_core.cli.trusting import trust_option
 from mabe_core.errors import Problem, UserError
 from mabe_core.experiment import Document, read_document, resolve, to_text
 from mabe_core.runs.study import Study, find
+from mabe_core.trust import trust_used
 
 
 @click.command("run", context_settings={"help_option_names": ["-h", "--help"]})
@@ -45,6 +47,7 @@ from mabe_core.runs.study import Study, find
     help="of a study in the cloud: so many members at once  [default: 10]",
 )
 @click.option("--timeout", metavar="TIME", help="in the cloud: the limit of one attempt, such as 6h")
+@trust_option
 def command(
     experiment: Path | None,
     resume: str | None,
@@ -115,7 +118,7 @@ def command(
         sys.exit(run_study(document, study_options))
     if jobs is not None or most is not None:
         raise click.UsageError(f"--jobs and --max-containers go with a study, and {file} has none")
-    registry = options.registry((*document.plugin_files, *plugin_files))
+    registry = options.registry_of(document, plugin_files)
     asked = resolve(document, registry)
     options.warn_deprecated(asked)
     if dry_run:
@@ -123,6 +126,7 @@ def command(
 
         click.echo(f"# {experiment_id(asked, registry)}\n{to_text(asked)}", nl=False)
         return
+    trust_used(plugin.origin for plugin in registry.plugins)
     try:
         if in_cloud:
             from mabe_core.cli.cloud_run import run_in_cloud

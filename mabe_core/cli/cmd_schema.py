@@ -10,19 +10,29 @@ import click
 from mabe_core.cli import options
 from mabe_core.discovery import load_plugins
 from mabe_core.errors import RunError, UserError
-from mabe_core.local_files import plugin_files_in
+from mabe_core.local_files import plugin_files_in, read_local_files
+from mabe_core.trust import is_trusted, trust_used
 
 
 def renew_schema(folder: Path, plugin_files: Sequence[Path] = ()) -> tuple[str, Path]:
     """Write the schema that is beside a folder's experiments; return what became of it, and the file.
 
-    It covers what is installed, the plugin files of the folder, and these. One that is broken is told of, and
-    left out.
+    It covers what is installed, these plugin files, and those of the folder that were run here before. One
+    that is broken, or that nobody has named yet, is told of, and left out.
     """
     from mabe_core.experiment.json_schema import FILE, schema_text
     from mabe_core.runs.files import write_whole
 
-    registry = load_plugins([*plugin_files, *plugin_files_in(folder)], lenient=True)
+    named, found = list(read_local_files(plugin_files)), list(read_local_files(plugin_files_in(folder)))
+    trust_used(named)
+    unknown = [str(origin.file) for origin in found if not is_trusted(str(origin.sha256))]
+    for name in unknown:
+        options.warn(
+            f"{FILE} lacks what {name} offers, which was not run here as it is now; where you trust it, "
+            f"`mabe schema -p {name} -o {folder / FILE}`"
+        )
+    known = [origin.file for origin in found if origin.file and str(origin.file) not in unknown]
+    registry = load_plugins([*plugin_files, *known], lenient=True)
     for broken in registry.broken:
         options.warn(f"{FILE} lacks what this plugin offers: {broken.with_remedy}")
     file, text = folder / FILE, schema_text(registry)

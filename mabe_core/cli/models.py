@@ -10,6 +10,7 @@ import click
 
 from mabe_core.cli import options
 from mabe_core.cli.cloud import age, connect
+from mabe_core.reports.visible import seen
 
 if TYPE_CHECKING:
     from mabe_core.models.folder import ModelFolder
@@ -39,7 +40,7 @@ def registry(in_cloud: bool, models_dir: Path, volume: str, profile: str | None)
 
 
 def tell_event(reference: str, event: Event) -> None:
-    click.echo(event_words(reference.partition("@")[0], event))
+    click.echo(seen(event_words(reference.partition("@")[0], event)))
 
 
 def plain(text: str) -> str:

@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import os
+import re
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,14 +19,18 @@ from mabe_core.discovery import load_plugins
 from mabe_core.errors import UserError
 from mabe_core.exchange import DataAccess
 from mabe_core.experiment.cloud import VOLUME_NAME, Cloud
+from mabe_core.redaction import redacted
 from mabe_core.registry import KINDS, Kind, Registry, kind_named
+from mabe_core.reports.visible import seen
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mabe_core.experiment import Experiment
+    from mabe_core.experiment import Document, Experiment
 
 NARROW = 120  # columns of a terminal in which a table of many columns cannot be read
+
+_STEERING = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -132,7 +138,17 @@ def data_access(folder: Path | None) -> DataAccess:
 
 def registry(files: Sequence[Path] = ()) -> Registry:
     """Load all plugins; tell the broken ones on standard error."""
-    loaded = load_plugins(files)
+    return _told(load_plugins(files))
+
+
+def registry_of(document: Document, files: Sequence[Path] = ()) -> Registry:
+    """Load all plugins, those that an experiment names among them; tell the broken ones likewise."""
+    from mabe_core.experiment.plugins import plugins_of
+
+    return _told(plugins_of(document, files))
+
+
+def _told(loaded: Registry) -> Registry:
     for broken in loaded.broken:
         warn(f"not loaded: {broken.with_remedy}")
     return loaded
@@ -150,7 +166,8 @@ def kind(word: str, loaded: Registry) -> Kind:
 
 def warn(message: str) -> None:
     """Write a warning to standard error."""
-    click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {message}", err=True)
+    told = seen(redacted(message), lines=True)
+    click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {told}", err=True)
 
 
 def warn_deprecated(experiment: Experiment) -> None:
@@ -167,7 +184,7 @@ def other_experiment(file: Path, plugin_files: Sequence[Path]) -> Experiment:
     from mabe_core.experiment import read_document, resolve
 
     document = read_document(file)
-    return resolve(document, registry((*document.plugin_files, *plugin_files)))
+    return resolve(document, registry_of(document, plugin_files))
 
 
 def table(rows: Sequence[Mapping[str, str]], *, whole: Collection[str] = ()) -> None:
@@ -202,7 +219,9 @@ def block(screen: Console, head: str, aside: str, lines: Iterable[tuple[str, str
 
 def json_text(value: Any) -> str:
     """Return JSON, with an end of line."""
-    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    # the rest of what steers a terminal; JSON itself escapes what comes before the space
+    return _STEERING.sub(lambda each: f"\\u{ord(each[0]):04x}", text) + "\n"
 
 
 def say_json(value: Any) -> None:
@@ -221,7 +240,8 @@ def csv_text(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def say_csv(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print CSV."""
-    click.echo(csv_text(titles, rows), nl=False)
+    text = csv_text(titles, rows)
+    click.echo(seen(text, lines=True) if sys.stdout.isatty() else text, nl=False)
 
 
 def _csv_cell(value: Any) -> Any:

@@ -35,6 +35,7 @@ from mabe_core.studies.states import check_data, state_of
 from mabe_core.studies.summary import Row
 from mabe_core.studies.trials import Trials
 from mabe_core.training.interruption import StopRequest
+from mabe_core.trust import trust_used
 
 # what an account without a contract is lent at once
 MOST_CONTAINERS = 10
@@ -89,11 +90,13 @@ def run_study(document: Document, asked: StudyOptions) -> int:
 
 def _open(document: Document, asked: StudyOptions) -> KeptStudy:
     """Resolve and expand a study; raise UserError with all that is wrong."""
-    registry = options.registry((*document.plugin_files, *asked.plugin_files))
+    registry = options.registry_of(document, asked.plugin_files)
     file = study_file(document, registry)
     refuse_overridden(file, asked.settings)
     options.warn_deprecated(file.experiment)
     kept = KeptStudy.of(file, asked.runs_dir)
+    if not asked.dry_run:
+        trust_used(plugin.origin for plugin in registry.plugins)
     if asked.resumed is not None and kept.id != asked.resumed:
         raise UserError(
             f"{asked.resumed}/study.json now stands for {kept.id}: it or a file in {asked.resumed}/plugins "

@@ -13,15 +13,16 @@ import attrs
 from mabe_core.runs.checkpoints import STATE, checkpoint_names, read_state
 from mabe_core.runs.directory import RunDirectory
 from mabe_core.runs.files import read_json, write_json
+from mabe_core.runs.names import PLUGIN_FILE, alike, is_safe
 
 FILE = "manifest.json"
 # all that is brought from a volume, whatever else lies there
 _KNOWN = re.compile(
     r"experiment\.yaml|record\.json|metrics\.jsonl|log\.txt|cloud\.json|best\.json|last\.json"
     r"|scores\.json|scores\.safetensors"
-    r"|plugins/(?!\.)[^/\\:\x00-\x1f]{1,250}\.py"
-    r"|tensorboard/events\.out\.tfevents\.\d{10}\.\w[\w.-]{0,199}|mlflow\.json"
-    r"|checkpoints/step-\d{8,12}/(model\.safetensors|training\.safetensors|state\.json)"
+    rf"|{PLUGIN_FILE}"
+    r"|tensorboard/events\.out\.tfevents\.[0-9]{10}\.[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}|mlflow\.json"
+    r"|checkpoints/step-[0-9]{8,12}/(model\.safetensors|training\.safetensors|state\.json)"
 )
 # these grow while they are read: what was there when the manifest was written is checked
 _GROWING = re.compile(r"metrics\.jsonl|log\.txt|tensorboard/.+")
@@ -37,7 +38,7 @@ class FileHash:
 
 def belongs(name: str) -> bool:
     """Tell whether a file of this name, with slashes, is part of a run."""
-    return _KNOWN.fullmatch(name) is not None
+    return _KNOWN.fullmatch(name) is not None and is_safe(name)
 
 
 def file_hash(path: Path) -> FileHash:
@@ -90,7 +91,7 @@ def parse_manifest(told: Any) -> dict[str, FileHash] | None:
         if type(entry["size"]) is not int or not re.fullmatch(r"[0-9a-f]{64}", str(entry["sha256"])):
             return None
         found[name] = FileHash(entry["size"], entry["sha256"])
-    return found
+    return None if alike(found) else found
 
 
 def read_manifest(file: Path) -> dict[str, FileHash]:

@@ -29,6 +29,7 @@ from mabe_core.runs.identity import experiment_id, providers
 from mabe_core.runs.opening import local_files
 from mabe_core.runs.record import git_revision
 from mabe_core.runs.watchers import check_installed, watchers
+from mabe_core.trust import trust_used
 
 # what of our own requirements the container does not need from us: Modal brings its client along
 BROUGHT_BY_MODAL = {"modal"}
@@ -64,6 +65,7 @@ def pack(experiment: Experiment, registry: Registry, wheel_folder: Path, *, fres
     for name, _ in files:
         if not belongs(f"plugins/{name}"):
             raise UserError(f"a plugin file for the cloud cannot be called {name!r}: rename it")
+    trust_used(used)  # so that the run, once pulled, goes on here unasked
     origins = {origin.module: origin for origin in used if origin.place != "file"}
     distributions = {origin.distribution for origin in origins.values() if origin.distribution}
     outside = sorted(distributions - {OWN_DISTRIBUTION})

@@ -149,6 +149,8 @@ class _Source:
         def progress(more: int) -> None:
             nonlocal came
             came += more
+            if came > expected.size and not grows(name):
+                raise _Changed(f"{name} is longer than what was written")
             self.told(name, min(came, expected.size), expected.size)
 
         with part.open("wb") as file:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from rich.console import Console
 
 from mabe_core.cloud.runs import CloudRun, cloud_runs, fetch_small
 from mabe_core.cloud.service import Account, Files
 from mabe_core.errors import UserError
+from mabe_core.reports.console import written
 from mabe_core.reports.progress import ProgressDisplay
 from mabe_core.runs.record import Record
 from mabe_core.runs.standing import LOG_LINES, Standing, of_epochs, standing
@@ -31,8 +31,7 @@ class Followed:
         self._best_epoch: int | None = None
         self._heard = time.monotonic()
         self._text = io.StringIO()
-        plain = Console(file=self._text, width=200, markup=False, emoji=False, highlight=False)
-        self._display = ProgressDisplay(plain)
+        self._display = ProgressDisplay(written(self._text))
         self.state = "starting"
         if files is not None:
             self._epochs = _epochs_on(files, run_id)

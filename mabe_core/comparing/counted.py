@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mabe_core.comparing.tried import Tried
-from mabe_core.discovery import load_plugins
 from mabe_core.errors import UserError
 from mabe_core.exchange import DataShape, Evaluation
 from mabe_core.experiment import Experiment, read_document, resolve
+from mabe_core.experiment.plugins import plugins_of
 from mabe_core.runs.scores import Scores
 from mabe_core.training.blame import blame, build_at
 
@@ -38,7 +38,7 @@ def metrics_of(run: Tried) -> Metrics:
     looks at the loss does not. Raises UserError where the experiment can no longer be resolved.
     """
     document = read_document(run.run.experiment)
-    experiment = resolve(document, load_plugins(document.plugin_files))
+    experiment = resolve(document, plugins_of(document))
     errors = {name for each in experiment.metrics if each.spec for name in each.spec.lower_is_better}
     found = _of_counts(experiment, run.whole) if run.whole is not None else {}
     return Metrics(found, frozenset(errors | {"loss"}))

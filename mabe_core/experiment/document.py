@@ -13,6 +13,7 @@ from mabe_core.errors import Location, Problem, UserError
 from mabe_core.experiment.compose import with_overrides, with_parents
 from mabe_core.experiment.node import Node, ValuePath, path_text
 from mabe_core.experiment.yaml_source import read_file, read_source, similar_file
+from mabe_core.trust import is_kept
 
 
 @attrs.frozen(eq=False)
@@ -50,6 +51,19 @@ class Document:
         if problems:
             raise UserError(problems)
         return tuple(each for each in checked if isinstance(each, Path))
+
+    @property
+    def kept_plugin_files(self) -> tuple[Path, ...]:
+        """Those of `plugin_files` that came with a run or a model, or are named by a file that did."""
+        if is_kept(self.folder):
+            return self.plugin_files
+        listed = self.root.entries.get("plugins")
+        items = listed.value if listed is not None and isinstance(listed.value, list) else []
+        return tuple(
+            file
+            for file, item in zip(self.plugin_files, items, strict=True)
+            if is_kept(Path(item.location.file).parent) or is_kept(file.parent.parent)
+        )
 
     def _plugin_file(self, index: int, item: Node) -> Path | Problem:
         if not isinstance(item.value, str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,13 +11,18 @@ import yaml
 
 from mabe_core.experiment.node import ValuePath, path_text
 from mabe_core.experiment.scalars import TAGS, read_scalar
-from mabe_core.experiment.yaml_source import MAX_BYTES, MAX_DEPTH, MAX_VALUES
+from mabe_core.experiment.yaml_source import MAX_BYTES, MAX_DEPTH, MAX_VALUES, read_source
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml's where it is
     """Reads YAML 1.2's core schema, as experiment files are read, and no more of YAML than they hold."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's own way
+
+
+# few, where `mabe-run` wrote the file: it uses brackets for what is empty
+FLOW = 200
+_IN_A_ROW = re.compile(rb"(?:[-?:][ \t]+){50}")
 
 
 def _scalar(loader: Any, node: yaml.ScalarNode) -> Any:
@@ -33,10 +39,16 @@ def read_kept(content: bytes) -> dict[str, Any] | None:
     if len(content) > MAX_BYTES:
         return None
     try:
-        found = yaml.load(content.decode(), _Loader)
+        text = content.decode()
+        found = read_source(text, "")[0].plain() if _may_be_deep(content) else yaml.load(text, _Loader)
     except (yaml.YAMLError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _may_be_deep(content: bytes) -> bool:
+    """Tell whether lists and maps may be nested so deep that libyaml's own recursion ends the process."""
+    return content.count(b"[") + content.count(b"{") > FLOW or _IN_A_ROW.search(content) is not None
 
 
 def flat(tree: Any) -> dict[str, Any]:

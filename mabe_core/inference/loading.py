@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from mabe_core.errors import UserError
@@ -23,6 +24,7 @@ from mabe_core.runs.study import Study
 from mabe_core.runs.study import find as find_run_or_study
 from mabe_core.training.post_processing import Chain, build_chain
 from mabe_core.training.scoring import Scorer
+from mabe_core.trust import trust as agree
 
 
 def load_model(
@@ -31,15 +33,19 @@ def load_model(
     runs_dir: str | Path | None = None,
     models_dir: str | Path | None = None,
     device: str = "auto",
+    trust: Sequence[str] = (),
 ) -> Model:
     """Load a trained model, or the models of a study, whose probabilities are then averaged.
 
     reference: `name@alias` or `name@3` of the registry, the id of a run or a study or its beginning, or a
     folder: a run directory or an export. runs_dir, models_dir: by default $MABE_RUNS or ./runs, $MABE_MODELS
     or ./models. device: auto, cpu, cuda or cuda:N.
-    The plugin files that lie beside the weights are run: load what you trust. Raises UserError where there is
-    no such model, or what it needs is missing or was changed; warns of what should be known of it.
+    trust: SHA-256 of plugin files that lie beside the weights and that you agree to run; models that were
+    trained here need none. Raises UserError where there is no such model, what it needs is missing or was
+    changed, or a plugin file was not agreed to; warns of what should be known of it.
     """
+    for sha256 in trust:
+        agree(sha256, "agreed to in Python")
     runs = Path(runs_dir or os.environ.get("MABE_RUNS") or "runs")
     models = Path(models_dir) if models_dir else default_models_dir()
     model = open_model(str(reference), runs, models, device=device)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from mabe_core.discovery import load_plugins
 from mabe_core.errors import UserError
 from mabe_core.exchange import DataShape
 from mabe_core.experiment import Experiment, read_document, resolve
+from mabe_core.experiment.plugins import plugins_of
 from mabe_core.models.finding import ModelSource
 from mabe_core.registry import Registry
 from mabe_core.runs.model_input import ModelInput, read_model_input
@@ -44,7 +44,7 @@ class BuiltModel:
 def read_experiment(source: ModelSource) -> tuple[Experiment, Registry]:
     """Return the experiment of a model, with the plugins that lie beside it and those installed."""
     document = read_document(source.run.experiment)
-    registry = load_plugins(document.plugin_files)
+    registry = plugins_of(document)
     return resolve(document, registry), registry
 
 

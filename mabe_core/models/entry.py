@@ -16,6 +16,7 @@ import attrs
 from mabe_core.errors import UserError
 from mabe_core.runs.checkpoints import MODEL, NAME
 from mabe_core.runs.files import read_json, remove, sync_directory, temporary_name, write_synced, writing
+from mabe_core.runs.names import PLUGIN_FILE, alike, is_safe
 from mabe_core.runs.shape import known, misfits
 
 FORMAT = 1
@@ -23,8 +24,8 @@ FILE = "entry.json"
 # all that such a folder holds, whatever else an entry.json from somewhere else may name
 _KNOWN = re.compile(
     r"experiment\.yaml|record\.json|scores\.json|post_processing\.json|README\.md|MODEL_CARD\.md|model\.onnx"
-    r"|plugins/(?!\.)[^/\\:\x00-\x1f]{1,250}\.py"
-    r"|checkpoints/step-\d{8,12}/(model\.safetensors|state\.json)"
+    rf"|{PLUGIN_FILE}"
+    r"|checkpoints/step-[0-9]{8,12}/(model\.safetensors|state\.json)"
 )
 
 
@@ -133,9 +134,12 @@ def faults(folder: Path, entry: Entry) -> list[str]:
 
 
 def _inconsistent(entry: Entry) -> str:
-    foreign = [name for name in entry.files if not _KNOWN.fullmatch(name)]
+    foreign = [name for name in entry.files if not (_KNOWN.fullmatch(name) and is_safe(name))]
     if foreign:
         return f"it names what is no part of a model, {foreign[0]!r}"
+    clash = alike(entry.files)
+    if clash:
+        return f"{clash[0]!r} and {clash[1]!r} are one file on some file systems"
     model = f"checkpoints/{entry.checkpoint}/{MODEL}"
     if not NAME.fullmatch(entry.checkpoint) or entry.files.get(model) != entry.model:
         return f"it lacks the SHA-256 of {MODEL}"

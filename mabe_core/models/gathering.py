@@ -34,19 +34,19 @@ def gather(run: RunDirectory, chosen: str) -> Contents:
     checkpoint = chosen_checkpoint(run, chosen)
     folder = f"checkpoints/{checkpoint}"
     contents = {
-        name: _content(run.path / name)
+        name: _content(run.path / name, run)
         for name in ("experiment.yaml", "record.json", f"{folder}/{STATE}", f"{folder}/{MODEL}")
     }
     for file in sorted(run.plugins.glob("*.py")) if run.plugins.is_dir() else []:
-        contents[f"plugins/{file.name}"] = _content(file)
+        contents[f"plugins/{file.name}"] = _content(file, run)
     model = hashlib.sha256(contents[f"{folder}/{MODEL}"]).hexdigest()
     if model != _told_hash(run, checkpoint):
         raise UserError(f"{run.checkpoints / checkpoint / MODEL} is damaged: it is not what was saved")
     scores = matching_scores(run, checkpoint, model)
     if scores is not None:
-        contents["scores.json"] = _content(run.scores)
+        contents["scores.json"] = _content(run.scores, run)
     if (run.path / FITTED).exists():  # it names the weights that it was fitted to
-        contents[FITTED] = _content(run.path / FITTED)
+        contents[FITTED] = _content(run.path / FITTED, run)
     entry = Entry(
         run=record.id,
         checkpoint=checkpoint,
@@ -104,8 +104,11 @@ def _told_hash(run: RunDirectory, checkpoint: str) -> str:
         raise UserError(str(error)) from error
 
 
-def _content(file: Path) -> bytes:
+def _content(file: Path, run: RunDirectory) -> bytes:
+    """Read a file of a run, which may have come from anywhere and is then handed on."""
     try:
+        if not file.resolve(strict=True).is_relative_to(run.path.resolve()):
+            raise UserError(f"{file} is a link that leads out of the run: put the file itself there")
         return file.read_bytes()
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}") from error

@@ -9,7 +9,7 @@ from typing import Any
 from mabe_core.pages.calibration import Calibration
 from mabe_core.pages.colours import variable
 from mabe_core.pages.settings import Setting
-from mabe_core.pages.text import seen
+from mabe_core.reports.visible import seen
 from mabe_core.runs.spread import Spread
 
 Spec = dict[str, Any]

@@ -9,7 +9,7 @@ from mabe_core.pages import charts, colours
 from mabe_core.pages.content import Content, curves
 from mabe_core.pages.settings import Setting
 from mabe_core.pages.svg import Drawing
-from mabe_core.pages.text import seen
+from mabe_core.reports.visible import seen
 from mabe_core.runs.settings import settings_words
 
 # letters of a label that fit beside a plot, in whatever font a reader has

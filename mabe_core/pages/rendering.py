@@ -16,6 +16,7 @@ from mabe_core.pages.content import Content
 from mabe_core.pages.ethograms import Ethogram
 from mabe_core.pages.plots import plots_of
 from mabe_core.pages.svg import CONFIG
+from mabe_core.reports.visible import seen
 
 # by this a file is known to be such a page, and may be written over
 MARK = '<meta name="generator" content="mabe report">'
@@ -147,4 +148,4 @@ def _sha256(script: str) -> str:
 
 
 def _seen(value: Any) -> Any:
-    return text.seen(value, lines=True) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return seen(value, lines=True) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -11,6 +11,7 @@ from mabe_core.comparing.bootstrap import CONFIDENCE, Difference
 from mabe_core.comparing.groups import Group
 from mabe_core.comparing.table import Compared, Line, listed
 from mabe_core.comparing.tried import CODE
+from mabe_core.reports.console import written
 from mabe_core.reports.rows import print_rows
 
 
@@ -50,7 +51,7 @@ def print_compared(screen: Console, compared: Compared) -> None:
 
 def as_text(compared: Compared) -> str:
     """Return what is printed, without colours, as wide as it needs."""
-    plain = Console(file=io.StringIO(), width=10_000, markup=False, emoji=False, highlight=False)
+    plain = written(io.StringIO(), width=10_000)
     with plain.capture() as captured:
         print_compared(plain, compared)
     return captured.get()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 
-from rich.console import Console
-
+from mabe_core.redaction import redacted
+from mabe_core.reports.console import written
 from mabe_core.reports.progress import ProgressDisplay
 from mabe_core.runs.opening import OpenedRun
 from mabe_core.training.events import Event
@@ -17,10 +17,7 @@ class RunLog:
     def __init__(self, opened: OpenedRun) -> None:
         self._opened = opened
         self._text = io.StringIO()
-        plain = Console(
-            file=self._text, width=200, markup=False, emoji=False, highlight=False, color_system=None
-        )
-        self._display = ProgressDisplay(plain)
+        self._display = ProgressDisplay(written(self._text))
 
     def __call__(self, event: Event) -> None:
         self._display(event)
@@ -36,6 +33,6 @@ class RunLog:
         text = self._text.getvalue()
         if text and self._opened.kept:
             with self._opened.run.log.open("a", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
+                file.write(redacted(text))
             self._text.seek(0)
             self._text.truncate()

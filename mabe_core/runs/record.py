@@ -21,6 +21,7 @@ from mabe_core.errors import UserError
 from mabe_core.registry import Origin, Provided
 from mabe_core.runs.directory import RunDirectory
 from mabe_core.runs.files import write_json
+from mabe_core.runs.identity import EXPERIMENT_ID
 from mabe_core.runs.shape import known, misfits
 
 State = Literal["running", "interrupted", "failed", "finished"]
@@ -108,6 +109,8 @@ def parse_record(run: RunDirectory, content: bytes) -> Record:
     if not isinstance(found, dict):
         raise DamagedRunError.of(run, "damaged (not a map)")
     wrong = misfits(found, Record)
+    if not wrong and not EXPERIMENT_ID.fullmatch(found["id"]):
+        wrong = ["id is none"]
     if wrong:
         raise DamagedRunError.of(run, f"damaged ({', '.join(wrong)})")
     return Record(**known(found, Record))

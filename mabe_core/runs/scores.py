@@ -116,13 +116,18 @@ def read_frames(run: RunDirectory, scores: Scores) -> dict[str, list[Frames]]:
         content = run.score_frames.read_bytes()
     except OSError as error:
         raise UserError(f"{run.score_frames} cannot be read: {error.strerror}") from error
-    if hashlib.sha256(content).hexdigest() != scores.frames:
+    names = [field.name for field in attrs.fields(Frames)]
+    told = {
+        f"{part}.{number}.{name}"
+        for part, those in scores.stretches.items()
+        for number in range(len(those))
+        for name in names
+    }
+    if hashlib.sha256(content).hexdigest() != scores.frames or not told <= (tensors := load(content)).keys():
         raise UserError(
             f"{run.score_frames} is not the file that scores.json was written with; `mabe evaluate {run.id}` "
             "writes both anew"
         )
-    tensors = load(content)
-    names = [field.name for field in attrs.fields(Frames)]
     return {
         part: [
             Frames(**{name: tensors[f"{part}.{number}.{name}"] for name in names})
@@ -144,4 +149,17 @@ def _parsed(found: Any) -> Scores:
         part: tuple(Stretch(**known(each, Stretch)) for each in those)
         for part, those in found["stretches"].items()
     }
+    classes = len(found["classes"])
+    if not all(_counts_fit(each, classes) for those in stretches.values() for each in those):
+        raise ValueError("a stretch has other counts than those of its classes")
     return Scores(**{**known(found, Scores), "stretches": stretches})
+
+
+def _counts_fit(stretch: Stretch, classes: int) -> bool:
+    """Tell whether a stretch's counts are a row a class, none of them below 0."""
+    tables = [(stretch.counts, 3), (stretch.confusion, classes)]
+    return all(
+        rows is None
+        or (len(rows) == classes and all(len(row) == width and min(row, default=0) >= 0 for row in rows))
+        for rows, width in tables
+    )

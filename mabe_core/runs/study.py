@@ -11,7 +11,7 @@ from mabe_core.errors import UserError, did_you_mean
 from mabe_core.runs.directory import STUDY as FILE
 from mabe_core.runs.directory import RunDirectory, all_ids
 from mabe_core.runs.files import read_json, write_json
-from mabe_core.runs.identity import check_id_like
+from mabe_core.runs.identity import EXPERIMENT_ID, check_id_like
 from mabe_core.runs.shape import known, misfits
 
 FORMAT = 1
@@ -67,13 +67,24 @@ def as_json(study: Study) -> dict[str, Any]:
     return {"format": FORMAT, **attrs.asdict(study)}
 
 
-def parse_study(found: Any, where: str) -> Study:
-    """Return the study that a study.json says; raise UserError where it is damaged."""
-    if not isinstance(found, dict) or found.get("format") != FORMAT or misfits(found, Study):
+def parse_study(found: Any, where: str, study_id: str) -> Study:
+    """Return the study of this id that a study.json says; raise UserError where it is damaged."""
+    whole = isinstance(found, dict) and found.get("format") == FORMAT and not misfits(found, Study)
+    # ids become folders
+    if not whole or found["id"] != study_id or not all(map(_is_id, _ids(found))):
         raise UserError(f"{where} is damaged; running the study's file again writes it anew")
     members = tuple(Member(**known(each, Member)) for each in found["members"])
     trials = tuple(Trial(**known(each, Trial)) for each in found.get("trials", ()))
     return Study(**{**known(found, Study), "members": members, "trials": trials})
+
+
+def _ids(found: dict[str, Any]) -> list[str]:
+    drawn = [member for trial in found.get("trials", ()) for member in trial["members"]]
+    return [found["id"], *(member["id"] for member in found["members"]), *drawn]
+
+
+def _is_id(word: str) -> bool:
+    return EXPERIMENT_ID.fullmatch(word) is not None
 
 
 def write_study(runs_dir: Path, study: Study) -> None:
@@ -85,7 +96,7 @@ def write_study(runs_dir: Path, study: Study) -> None:
 
 def read_study(folder: Path) -> Study:
     """Return the study of a folder; raise UserError where study.json is missing or damaged."""
-    return parse_study(read_json(folder / FILE), str(folder / FILE))
+    return parse_study(read_json(folder / FILE), str(folder / FILE), folder.name)
 
 
 def is_study(folder: Path) -> bool:

@@ -100,6 +100,9 @@ def _faults(document: Document, study: StudySection) -> Iterator[Problem]:
         yield document.problem(("study",), message)
     if len(set(study.seeds)) < len(study.seeds):
         yield document.problem(("study", "seeds"), "has the same seed twice.")
+    if study.fold_plan and study.fold_plan.number > MOST_MEMBERS:
+        message = f"{study.fold_plan.number} folds are more experiments than a study has: {MOST_MEMBERS}."
+        yield document.problem(("study", "folds"), message)
     taken = {SEED: "`seeds`"} if study.seeds else {}
     if study.folds:
         taken |= {"data.split.folds": "`folds`", FOLD: "`folds`"}

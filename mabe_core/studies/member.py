@@ -71,6 +71,7 @@ class _Member:
     def run(self) -> None:
         from mabe_core.cloud.outcome import Outcome
         from mabe_core.errors import MabeError
+        from mabe_core.redaction import redacted
         from mabe_core.runs.holding import HeldError
         from mabe_core.training.interruption import Interrupted
 
@@ -85,8 +86,8 @@ class _Member:
                 state="failed", problems=tuple(str(error).splitlines()), exit_code=error.exit_code
             )
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a fault of a component: told in full
-            traceback.print_exc()
-            told = f"{type(error).__name__}: {error}"
+            sys.stderr.write(redacted(traceback.format_exc()))
+            told = redacted(f"{type(error).__name__}: {error}")
             outcome = Outcome(state="failed", problems=(told,), exit_code=1)
         else:
             outcome = Outcome(state="finished")
@@ -94,10 +95,10 @@ class _Member:
 
     def _train(self) -> None:
         from mabe_core.cloud.signals import to_plain
-        from mabe_core.discovery import load_plugins
         from mabe_core.errors import UserError
         from mabe_core.exchange import DataAccess
         from mabe_core.experiment import read_text, resolve
+        from mabe_core.experiment.plugins import plugins_of
         from mabe_core.reports.log import RunLog
         from mabe_core.runs.identity import experiment_id
         from mabe_core.runs.opening import open_run
@@ -108,7 +109,7 @@ class _Member:
 
         order = self._order
         document = read_text(order.text, order.id, folder=Path(order.folder))
-        registry = load_plugins((*document.plugin_files, *map(Path, order.plugin_files)))
+        registry = plugins_of(document, tuple(map(Path, order.plugin_files)))
         experiment = resolve(document, registry)
         found = experiment_id(experiment, registry)
         if found != order.id:

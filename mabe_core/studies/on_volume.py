@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mabe_core.cloud.claims import Claims
+from mabe_core.cloud.manifest import belongs
 from mabe_core.cloud.runs import find_cloud_id, volume_ids
 from mabe_core.cloud.service import Account, Files
 from mabe_core.errors import UserError
 from mabe_core.runs.directory import STUDY, RunDirectory, copy_plugins
 from mabe_core.runs.identity import EXPERIMENT_ID
+from mabe_core.runs.names import alike
 from mabe_core.runs.study import Study, as_json, parse_study, write_study
 
 FOLDER = "studies"
@@ -33,17 +35,21 @@ def get_study(files: Files, study_id: str) -> Study | None:
         return None
     try:
         found = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
-    return parse_study(found, f"{STUDY} of {study_id} on the volume")
+    return parse_study(found, f"{STUDY} of {study_id} on the volume", study_id)
 
 
 def bring_study(files: Files, study: Study, runs_dir: Path) -> None:
     """Write a study of a volume, and its plugin files, to where studies are kept here."""
-    write_study(runs_dir, study)
     plugins = f"{FOLDER}/{study.id}/plugins"
     names = [entry.path.rpartition("/")[2] for entry in files.list(plugins) if not entry.is_folder]
+    wrong = [name for name in names if not belongs(f"plugins/{name}")] or alike(names) or ()
+    if wrong:
+        told = ", ".join(map(repr, wrong))
+        raise UserError(f"{study.id} on the volume has plugin files that cannot be kept here: {told}")
     contents = [(name, files.read(f"{plugins}/{name}") or b"") for name in names]
+    write_study(runs_dir, study)
     copy_plugins(RunDirectory(runs_dir / study.id), contents)
 
 

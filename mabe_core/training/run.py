@@ -8,6 +8,7 @@ import torch
 from mabe_core.data.fingerprint import partition_fingerprint
 from mabe_core.data.report import import_report
 from mabe_core.errors import MabeError, Problem, RunError, UserError
+from mabe_core.redaction import redacted
 from mabe_core.runs.changes import auto_changes, check_partition_is_as_before
 from mabe_core.runs.checkpoints import newest_checkpoint
 from mabe_core.runs.model_input import model_input
@@ -69,7 +70,7 @@ def train(
 def _end(opened: OpenedRun, observe: Observer, state: State, failure: str = "") -> None:
     """Let the record say how it ended; what it failed of is not hidden by a record that cannot be written."""
     opened.record.state = state
-    opened.record.failure = failure
+    opened.record.failure = failure = redacted(failure)
     try:
         opened.save()
     except RunError as error:

@@ -64,6 +64,10 @@ def test_a_run_without_scores_has_none(tmp_path: Path) -> None:
         lambda found: found["stretches"]["validation"][0].pop("counts"),
         lambda found: found["stretches"]["validation"].append(3),
         lambda found: found["pooled"].update(validation=3),
+        lambda found: found["classes"].append("z"),
+        lambda found: found["stretches"]["validation"][0].update(counts=[[2, 1], [1, 0]]),
+        lambda found: found["stretches"]["validation"][0].update(confusion=[[2, 0], [1]]),
+        lambda found: found["stretches"]["validation"][0].update(counts=[[2, 1, 0], [1, -1, 1]]),
     ],
 )
 def test_damaged_scores_are_told(tmp_path: Path, change: object) -> None:
@@ -80,5 +84,14 @@ def test_frames_of_other_scores_are_refused(tmp_path: Path) -> None:
     content = bytearray(run.score_frames.read_bytes())
     content[-1] ^= 1
     run.score_frames.write_bytes(content)
+    with pytest.raises(UserError, match="is not the file that"):
+        read_frames(run, scores)
+
+
+def test_frames_of_a_part_that_is_called_otherwise_are_refused(tmp_path: Path) -> None:
+    run, _, _ = written(tmp_path)
+    run.scores.write_text(run.scores.read_text().replace("validation", "validatkon"))
+    scores = read_scores(run)
+    assert scores is not None
     with pytest.raises(UserError, match="is not the file that"):
         read_frames(run, scores)

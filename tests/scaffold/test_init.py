@@ -41,7 +41,18 @@ def test_a_plugin_that_was_there_is_kept_even_where_it_is_broken(mabe, folder):
     assert outcome.code == 0
     assert "kept my_model.py, which was there" in outcome.out
     assert f"wrote {SCHEMA}" in outcome.out
-    assert "my_model.py:4: no hook is named 'mabe_modles'" in outcome.err
+    assert "lacks what my_model.py offers, which was not run here" in outcome.err
+
+
+def test_a_plugin_that_was_there_is_not_run_unasked(mabe, folder):
+    mine = folder / "found.py"
+    mine.write_text(
+        "from mabe_core import hookimpl\nopen('sign', 'w').close()\n\n@hookimpl\ndef mabe_models(): ...\n"
+    )
+    outcome = mabe("init", ".")
+    assert outcome.code == 0
+    assert not (folder / "sign").exists()
+    assert "`mabe schema -p found.py -o mabe.schema.json`" in outcome.err
 
 
 def test_a_link_to_nothing_is_not_written_through(mabe, folder):

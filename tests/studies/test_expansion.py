@@ -97,6 +97,7 @@ def test_growing_makes_another_study_of_the_same_members(write_study) -> None:
         ("  grid: {threads: [1, 2]}\n", ["study.grid.threads: threads=1 and threads=2 are the same experiment"]),
         ("  grid: {data.features.3.x: [1]}\n", ["@1: '3' is no index of the list before it"]),
         ("  folds: 5\n", ["study.folds: the split 'given' makes no folds. Write `split: recordings`"]),
+        ("  folds: 2147483648\n", ["study.folds: 2147483648 folds are more experiments than a study has: 1000"]),
         ("  folds: 1\n", ["study.folds: expects 2 folds or more, not 1"]),
         ("  folds: {by: subject}\n", ["study.folds: `number` is missing"]),
     ],

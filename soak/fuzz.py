@@ -1,0 +1,144 @@
+"""Changes valid files of all kinds that are read, and sees that each works or is told, never a traceback.
+
+    python -m soak.fuzz [--inputs 100000] [--only WORD] [--keep DIR] [--json OUT]
+    python -m soak.fuzz --first N --last N     the inputs of these numbers again, with what was told
+
+Two of three inputs are changed in structure: a key moved, a row dropped, a header exchanged, a number out of
+range. The rest have bytes changed. Every tenth experiment goes through the command itself. An input fails
+that raises anything but a user's error, says nothing, takes more than 10 s, ends the process, runs code that
+was planted in it, or needs more than 2 GiB.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import IO, Any
+
+from soak.telling import parser, tell
+
+# what one input may take: seconds of processor time, and of waiting for a machine that is busy
+SECONDS, PATIENCE = 10.0, 120.0
+MEMORY = 2 << 30
+# a worker begins anew after so many, so that nothing that piles up hides
+PORTION = 5000
+ENDED = "ended"
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("--inputs", type=int, default=100_000, help="how many")
+    options.add_argument("--first", type=int, default=0, help="the number of the first input")
+    options.add_argument("--last", type=int, help="the number of the last input; tells about each")
+    options.add_argument("--only", default="", help="only files whose name has this word in it")
+    options.add_argument("--keep", type=Path, help="write the inputs that fail to this folder")
+    options.add_argument("--work", action="store_true", help="used by itself")
+    asked = options.parse_args()
+    if asked.work:
+        from soak.fuzz_worker import work
+
+        work(asked.first, asked.last, asked.seed, asked.only, asked.keep, Path(os.environ["FUZZ_FOLDER"]))
+        return
+    began = time.monotonic()
+    if asked.last is not None:
+        asked.inputs = asked.last - asked.first + 1
+    found = fuzz(asked.first, asked.inputs, asked, telling=asked.last is not None)
+    tell(found, began, asked.json)
+
+
+def fuzz(first: int, inputs: int, asked: Any, *, telling: bool) -> dict[str, Any]:
+    """Try inputs in worker processes, one at a time; return the figures."""
+    counts: Counter[str] = Counter()
+    faults: list[str] = []
+    slowest, largest = 0.0, 0
+    at, end = first, first + inputs
+    while at < end:
+        for number, result in _portion(at, min(at + PORTION, end), asked):
+            at = number + 1
+            counts[result["outcome"]] += 1
+            counts[f"changed in {result['how']}"] += 1
+            counts[f"of {result['form']}"] += 1
+            slowest = max(slowest, result["seconds"])
+            largest = max(largest, result["memory"])
+            if result["outcome"] == "failed":
+                faults.append(f"input {number}, {result['name']}: {result['told']}")
+            if telling:
+                print(f"{number} {result['name']} ({result['how']}) {result['outcome']}: {result['told']}")
+    return {
+        "inputs": sum(counts[each] for each in ("worked", "refused", "failed")),
+        **dict(sorted(counts.items())),
+        "slowest, seconds": round(slowest, 2),
+        "memory of a worker, MiB": largest >> 20,
+        "faults": faults,
+    }
+
+
+def _portion(first: int, end: int, asked: Any) -> Any:
+    """Yield each input's number and result; where the worker ends with one, that is its result."""
+    with tempfile.TemporaryDirectory(prefix="mabe-fuzz-", dir=asked.folder) as folder:
+        words = [sys.executable, "-m", "soak.fuzz", "--work", "--seed", str(asked.seed)]
+        words += ["--first", str(first), "--last", str(end - 1), "--only", asked.only]
+        words += ["--keep", str(asked.keep.absolute())] if asked.keep else []
+        environment = {
+            **os.environ,
+            "FUZZ_FOLDER": folder,
+            "FUZZ_SIGN": str(Path(folder, "sign")),
+            "MABE_TRUSTED": str(Path(folder, "trusted")),
+            "OMP_NUM_THREADS": "1",
+            "PYTHONWARNINGS": "ignore",
+        }
+        process = subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        )
+        lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        assert process.stdout is not None
+        assert process.stderr is not None
+        said: list[str] = []
+        readers = [
+            threading.Thread(target=_read, args=(process.stdout, lines.put), daemon=True),
+            threading.Thread(target=said.extend, args=(process.stderr,), daemon=True),
+        ]
+        for reader in readers:
+            reader.start()
+        begun: dict[str, Any] = {}
+        try:
+            while True:
+                try:
+                    line = lines.get(timeout=PATIENCE)
+                except queue.Empty:
+                    process.kill()
+                    line = ENDED
+                if line == ENDED:
+                    break
+                told = json.loads(line)
+                if "outcome" in told:
+                    begun = {}
+                    yield told["number"], told
+                else:
+                    begun = told
+        finally:
+            process.kill()
+            status = process.wait()
+        if begun:
+            how = f"the process ended with status {status}: {' '.join(''.join(said).split()[-40:])}"
+            yield begun["number"], {**begun, "outcome": "failed", "seconds": 0.0, "memory": 0, "told": how}
+        elif status not in (0, -9):
+            raise SystemExit(f"the worker could not begin: {''.join(said)}")
+
+
+def _read(stream: IO[str], put: Any) -> None:
+    for line in stream:
+        put(line)
+    put(ENDED)
+
+
+if __name__ == "__main__":
+    main()
