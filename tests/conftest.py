@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,8 @@ os.environ["MABE_TRUSTED"] = tempfile.mkdtemp(prefix="mabe-trusted-")
 atexit.register(shutil.rmtree, os.environ["MABE_TRUSTED"], ignore_errors=True)
 # what a test reads must not come from an earlier run; tests of the cache name a folder of their own
 os.environ["MABE_CACHE"] = "off"
+# a shell that puts pytest into its background lets it, and all commands that it starts, ignore Ctrl-C
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FILES = Path(__file__).parent / "files"
 ROOT = Path(__file__).parent.parent
