@@ -43,7 +43,7 @@ def _runs(step: CapturedStep, data: TrainingData) -> bool:
     buffers = [(buffer, buffer.clone()) for buffer in step.parts.model.buffers()]
     try:
         with torch.random.fork_rng([step.device]):
-            inputs, targets = data.train(starts)
+            inputs, targets = data.feed.peek(starts)
             loss = step.parts.loss(step.forward(inputs), targets)
             torch.autograd.grad(loss, step.weights.parameters, allow_unused=True)
     except RuntimeError:

@@ -93,11 +93,13 @@ class Loop:
         first = epoch * schedule.steps_per_epoch
         last = first + schedule.steps_per_epoch
         starts = self.data.train_starts[order].to(progress.loss_sum.device)
-        self.step.begin(starts, first, progress.step - first, progress.loss_sum)
+        done = progress.step - first
+        self.step.begin(self.data.feed.begin(starts, done), first, done, progress.loss_sum)
         look = time.monotonic() + LOOK_EVERY
         while progress.step < last:
             before = progress.step
-            progress.step += self._advance(min(last - before, self.save.most(before)))
+            ready = self.data.feed.ready(before - first)
+            progress.step += self._advance(min(last - before, ready, self.save.most(before)))
             self.trail.add(before, progress.step, progress.loss_sum)
             due = self.save.due(progress.step)
             if progress.step == last:

@@ -23,6 +23,7 @@ from mabe_core.training.inputs import TrainingData, prepare
 from mabe_core.training.interruption import Interrupted, StopRequest
 from mabe_core.training.loop import Loop
 from mabe_core.training.parts import build_parts
+from mabe_core.training.placing import Placing
 from mabe_core.training.precision import Precision, find_precision
 from mabe_core.training.reading import read_data
 from mabe_core.training.saving import Saver
@@ -90,7 +91,12 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     report = import_report(dataset, partition)
     observe(DataRead(tuple(report.lines())))
     stop.check("before training")
-    data = prepare(experiment.data, dataset, partition, dtype=precision.weights, device=device)
+    placing = Placing.of(experiment, device)
+    data = prepare(
+        experiment.data, dataset, partition, dtype=precision.weights, device=device, placing=placing
+    )
+    if data.placed:
+        observe(Warned(data.placed))
     parts = build_parts(experiment, data, dtype=precision.weights, device=device)
     check_outputs(experiment, parts, data)
     progress = Progress(0, torch.zeros((), dtype=torch.float64, device=device))
@@ -181,6 +187,7 @@ def auto_values(
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else "",
         "precision": precision.name,
         "step": step.how,
+        "data": data.feed.how,
         "windows_per_epoch": schedule.windows_per_epoch,
         "steps_per_epoch": schedule.steps_per_epoch,
         "input_dim": data.shape.input_dim,

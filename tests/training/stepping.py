@@ -18,6 +18,7 @@ from mabe_core.training.state import Progress
 from mabe_core.training.step import Step
 
 CPU = torch.device("cpu")
+ACCESS = DataAccess(())
 FLOAT64 = Precision(torch.float64, torch.float64)
 FLOAT32 = Precision(torch.float32, torch.float32)
 BFLOAT16 = Precision(torch.float32, torch.bfloat16)
@@ -51,7 +52,7 @@ def parts_of(
     experiment: Experiment, precision: Precision, device: torch.device
 ) -> tuple[Parts, TrainingData]:
     """Return what a step is made of."""
-    dataset = experiment.data.dataset.build(DataAccess(()))
+    dataset = experiment.data.dataset.build(ACCESS)
     window = WindowShape(experiment.data.sequence_length, experiment.data.frame_gap)
     partition = experiment.data.split.build()(dataset.recordings, SplitContext(window.span, experiment.seed))
     data = prepare(experiment.data, dataset, partition, dtype=precision.weights, device=device)
@@ -71,11 +72,12 @@ def train(step: Step, data: TrainingData, progress: Progress, steps: int) -> lis
         epoch, done = divmod(progress.step, schedule.steps_per_epoch)
         order = epoch_order(len(data.train_starts), schedule.windows_per_epoch, 3, epoch)
         starts = data.train_starts[order].to(progress.loss_sum.device)
-        step.begin(starts, progress.step - done, done, progress.loss_sum)
+        step.begin(data.feed.begin(starts, done), progress.step - done, done, progress.loss_sum)
         left = schedule.steps_per_epoch - done
         while left and len(losses) < steps:
             before = progress.loss_sum.item()
-            advanced = step.advance(min(left, steps - len(losses)))
+            ready = data.feed.ready(schedule.steps_per_epoch - left)
+            advanced = step.advance(min(left, ready, steps - len(losses)))
             left -= advanced
             progress.step += advanced
             losses += [(progress.loss_sum.item() - before) / advanced] * advanced
