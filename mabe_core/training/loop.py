@@ -23,7 +23,7 @@ from mabe_core.training.parts import scores
 from mabe_core.training.saving import Saving
 from mabe_core.training.skipping import MOST_IN_A_ROW, Skipping
 from mabe_core.training.state import Progress
-from mabe_core.training.step import Step
+from mabe_core.training.step import Forward, Step
 from mabe_core.training.validation import counted, validate
 
 # seconds between two looks at the running loss; each is a wait for the device
@@ -56,6 +56,8 @@ class Loop:
     save: Saving
     stop: StopRequest
     early_stopping: EarlyStopping | None = None
+    # the model in validation; by default as training has it
+    forward: Forward | None = None
     trail: Trail = attrs.field(init=False, factory=Trail)
 
     def run(self) -> str:
@@ -157,7 +159,7 @@ class Loop:
         """Validate and save; return why no epoch follows, or nothing."""
         progress, parts = self.progress, self.step.parts
         with contextlib.nullcontext() if progress.average is None else progress.average.in_place():
-            evaluation = validate(self.step.forward, parts.model, parts.loss, self.data)
+            evaluation = validate(self.forward or self.step.forward, parts.model, parts.loss, self.data)
         values = scores(parts, evaluation)
         progress.loss_sum.zero_()
         skipped = {}

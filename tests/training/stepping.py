@@ -13,12 +13,12 @@ from mabe_core.experiment import Experiment, read_document, resolve
 from mabe_core.training.inputs import TrainingData, prepare
 from mabe_core.training.loop import epoch_order
 from mabe_core.training.parts import Parts, build_parts
+from mabe_core.training.placing import ON_DEVICE, Placing
 from mabe_core.training.precision import Precision
 from mabe_core.training.state import Progress
 from mabe_core.training.step import Step
 
 CPU = torch.device("cpu")
-ACCESS = DataAccess(())
 FLOAT64 = Precision(torch.float64, torch.float64)
 FLOAT32 = Precision(torch.float32, torch.float32)
 BFLOAT16 = Precision(torch.float32, torch.bfloat16)
@@ -52,11 +52,20 @@ def parts_of(
     experiment: Experiment, precision: Precision, device: torch.device
 ) -> tuple[Parts, TrainingData]:
     """Return what a step is made of."""
-    dataset = experiment.data.dataset.build(ACCESS)
+    data = data_of(experiment, precision, device)
+    return build_parts(experiment, data, dtype=precision.weights, device=device), data
+
+
+def data_of(
+    experiment: Experiment, precision: Precision, device: torch.device, placing: Placing = ON_DEVICE
+) -> TrainingData:
+    """Return the data of an experiment, read without the checks of a run."""
+    dataset = experiment.data.dataset.build(DataAccess(()))
     window = WindowShape(experiment.data.sequence_length, experiment.data.frame_gap)
     partition = experiment.data.split.build()(dataset.recordings, SplitContext(window.span, experiment.seed))
-    data = prepare(experiment.data, dataset, partition, dtype=precision.weights, device=device)
-    return build_parts(experiment, data, dtype=precision.weights, device=device), data
+    return prepare(
+        experiment.data, dataset, partition, dtype=precision.weights, device=device, placing=placing
+    )
 
 
 def fresh(device: torch.device) -> Progress:

@@ -7,12 +7,8 @@ import re
 import pytest
 import torch
 
-from mabe_core.data.windows import WindowShape
-from mabe_core.exchange import SplitContext
-from mabe_core.experiment import Experiment
 from mabe_core.training import placing
 from mabe_core.training.feeding import Blocks
-from mabe_core.training.inputs import TrainingData, prepare
 from mabe_core.training.not_finite import NotFiniteError
 from mabe_core.training.parts import build_parts
 from mabe_core.training.placing import Placing
@@ -21,7 +17,7 @@ from mabe_core.training.step import PlainStep
 from mabe_core.training.whole_step import WholeStep
 from tests.conftest import FILES
 from tests.training.attempts import RANDOM, assert_same_runs, opened, run_in_pieces, run_whole
-from tests.training.stepping import ACCESS, CPU, FLOAT32, experiment_of, fresh
+from tests.training.stepping import CPU, FLOAT32, data_of, experiment_of, fresh
 from tests.training.stepping import train as train_steps
 
 # two steps of 8 windows, of 16 frames of 8 inputs and a target; 84 windows make 10 whole steps and half a one
@@ -31,13 +27,6 @@ TWO_STEPS = 2 * 8 * 16 * (8 * 4 + 8)
 @pytest.fixture
 def small_blocks(monkeypatch):
     monkeypatch.setattr(placing, "BLOCK_BYTES", TWO_STEPS)
-
-
-def data_of(experiment: Experiment, where: Placing) -> TrainingData:
-    dataset = experiment.data.dataset.build(ACCESS)
-    window = WindowShape(experiment.data.sequence_length, experiment.data.frame_gap)
-    partition = experiment.data.split.build()(dataset.recordings, SplitContext(window.span, experiment.seed))
-    return prepare(experiment.data, dataset, partition, dtype=torch.float32, device=CPU, placing=where)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +54,7 @@ def test_each_step_loses_the_same_whatever_the_block(tmp_path, kind, augmentatio
     experiment = experiment_of(tmp_path, f"data.augmentations={augmentations}", "data.features=[interpolate]")
     losses = []
     for where in (Placing(), *(Placing("never", 7, 2 * 2 * size) for size in (1, 20_000, 1 << 20))):
-        data = data_of(experiment, where)
+        data = data_of(experiment, FLOAT32, CPU, where)
         parts = build_parts(experiment, data, dtype=torch.float32, device=CPU)
         if kind is PlainStep:
             step = PlainStep(parts, data, 1.0, FLOAT32, CPU)
@@ -80,7 +69,7 @@ def test_what_lies_on_the_device_stays_within_the_budget_however_much_data_there
     experiment = experiment_of(tmp_path, "data.dataset.recordings=20", "data.dataset.frames=2000")
     budget = 400_000
     where = Placing("auto", 7, budget)
-    data = data_of(experiment, where)
+    data = data_of(experiment, FLOAT32, CPU, where)
     feed = data.feed
     assert isinstance(feed, Blocks)
     there = [*feed.held, *feed.staged]
