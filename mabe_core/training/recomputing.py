@@ -41,7 +41,7 @@ def recompute(parts: Parts, data: TrainingData, tell: Callable[[str], None]) -> 
     draws = _draws(parts, data)
     for block in found:
         if block not in kept:
-            block.forward = _again(block.forward, preserve=draws)  # type: ignore[method-assign]
+            block.forward = _again(block.forward, preserve=draws)
     return draws
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mabe_core.training import placing
+from mabe_core.training.events import Warned
 from mabe_core.training.feeding import Blocks
 from mabe_core.training.not_finite import NotFiniteError
 from mabe_core.training.parts import build_parts
@@ -16,7 +17,7 @@ from mabe_core.training.run import train
 from mabe_core.training.step import PlainStep
 from mabe_core.training.whole_step import WholeStep
 from tests.conftest import FILES
-from tests.training.attempts import RANDOM, assert_same_runs, opened, run_in_pieces, run_whole
+from tests.training.attempts import RANDOM, assert_same_runs, observed, opened, run_in_pieces, run_whole
 from tests.training.stepping import CPU, FLOAT32, data_of, experiment_of, fresh
 from tests.training.stepping import train as train_steps
 
@@ -85,6 +86,16 @@ def test_what_lies_on_the_device_stays_within_the_budget_however_much_data_there
     read = (data.train.columns, data.train.targets)
     assert {tensor.untyped_storage().data_ptr() for tensor in read} == inside, "steps read nothing else"
     assert re.match(r"the data takes 0\.00 GB, more than 50% of the 0\.00 GB that are free", data.placed)
+
+
+def test_that_it_does_not_fit_is_told_once_and_trained_all_the_same(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(Placing, "of", lambda experiment, device: Placing("auto", 8, 50_000))
+    run = opened(tiny, tmp_path, "training.epochs=1")
+    told = [event.message for event in observed(run) if isinstance(event, Warned)]
+    assert len(told) == 1
+    assert "it stays in the host's memory" in told[0]
+    assert run.record.state == "finished"
+    assert run.record.auto["data"] == "in the host's memory, 2 steps at a time on the device"
 
 
 @pytest.mark.parametrize(
