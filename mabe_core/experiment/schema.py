@@ -202,6 +202,17 @@ class Experiment:
         default="auto",
         identity=False,
     )
+    data_on_device: Literal["auto", "always", "never"] = setting(
+        "whether all data lies on the device: auto where it fits into half of what is free there; else it "
+        "stays in the host's memory, and windows are copied in blocks while steps are done",
+        default="auto",
+        identity=False,
+    )
+    activation_checkpointing: bool = setting(
+        "compute activations again in the backward pass rather than keep them: less memory, more time",
+        default=False,
+        identity=False,
+    )
     threads: int | None = setting(
         "CPU threads; by default torch's own choice. Another number rounds differently",
         default=None,

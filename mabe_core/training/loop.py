@@ -23,7 +23,7 @@ from mabe_core.training.parts import scores
 from mabe_core.training.saving import Saving
 from mabe_core.training.skipping import MOST_IN_A_ROW, Skipping
 from mabe_core.training.state import Progress
-from mabe_core.training.step import Step
+from mabe_core.training.step import Forward, Step
 from mabe_core.training.validation import counted, validate
 
 # seconds between two looks at the running loss; each is a wait for the device
@@ -56,6 +56,8 @@ class Loop:
     save: Saving
     stop: StopRequest
     early_stopping: EarlyStopping | None = None
+    # the model in validation; by default as training has it
+    forward: Forward | None = None
     trail: Trail = attrs.field(init=False, factory=Trail)
 
     def run(self) -> str:
@@ -93,11 +95,13 @@ class Loop:
         first = epoch * schedule.steps_per_epoch
         last = first + schedule.steps_per_epoch
         starts = self.data.train_starts[order].to(progress.loss_sum.device)
-        self.step.begin(starts, first, progress.step - first, progress.loss_sum)
+        done = progress.step - first
+        self.step.begin(self.data.feed.begin(starts, done), first, done, progress.loss_sum)
         look = time.monotonic() + LOOK_EVERY
         while progress.step < last:
             before = progress.step
-            progress.step += self._advance(min(last - before, self.save.most(before)))
+            ready = self.data.feed.ready(before - first)
+            progress.step += self._advance(min(last - before, ready, self.save.most(before)))
             self.trail.add(before, progress.step, progress.loss_sum)
             due = self.save.due(progress.step)
             if progress.step == last:
@@ -155,7 +159,7 @@ class Loop:
         """Validate and save; return why no epoch follows, or nothing."""
         progress, parts = self.progress, self.step.parts
         with contextlib.nullcontext() if progress.average is None else progress.average.in_place():
-            evaluation = validate(self.step.forward, parts.model, parts.loss, self.data)
+            evaluation = validate(self.forward or self.step.forward, parts.model, parts.loss, self.data)
         values = scores(parts, evaluation)
         progress.loss_sum.zero_()
         skipped = {}

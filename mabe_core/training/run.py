@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 import torch
 
 from mabe_core.data.fingerprint import partition_fingerprint
 from mabe_core.data.report import import_report
 from mabe_core.errors import MabeError, Problem, RunError, UserError
+from mabe_core.experiment import Experiment
 from mabe_core.redaction import redacted
 from mabe_core.runs.changes import auto_changes, check_partition_is_as_before
 from mabe_core.runs.checkpoints import newest_checkpoint
@@ -15,6 +18,7 @@ from mabe_core.runs.model_input import model_input
 from mabe_core.runs.opening import OpenedRun
 from mabe_core.runs.record import Record, State
 from mabe_core.training.average import Average, optimizer_of
+from mabe_core.training.captured_forward import inferring
 from mabe_core.training.checks import check_outputs
 from mabe_core.training.choosing import choose_step
 from mabe_core.training.events import Began, DataRead, Ended, Observer, Warned, unobserved
@@ -23,13 +27,15 @@ from mabe_core.training.inputs import TrainingData, prepare
 from mabe_core.training.interruption import Interrupted, StopRequest
 from mabe_core.training.loop import Loop
 from mabe_core.training.parts import build_parts
+from mabe_core.training.placing import Placing
 from mabe_core.training.precision import Precision, find_precision
 from mabe_core.training.reading import read_data
 from mabe_core.training.saving import Saver
 from mabe_core.training.scoring import Scorer
 from mabe_core.training.skipping import Skipping
 from mabe_core.training.state import Progress, restore
-from mabe_core.training.step import Step
+from mabe_core.training.step import Forward, Step
+from mabe_core.training.validation import windows_at_once
 
 
 def train(
@@ -90,14 +96,23 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
     report = import_report(dataset, partition)
     observe(DataRead(tuple(report.lines())))
     stop.check("before training")
-    data = prepare(experiment.data, dataset, partition, dtype=precision.weights, device=device)
+    placing = Placing.of(experiment, device)
+    data = prepare(
+        experiment.data, dataset, partition, dtype=precision.weights, device=device, placing=placing
+    )
+    if data.placed:
+        observe(Warned(data.placed))
     parts = build_parts(experiment, data, dtype=precision.weights, device=device)
     check_outputs(experiment, parts, data)
     progress = Progress(0, torch.zeros((), dtype=torch.float64, device=device))
     if experiment.training.on_nan == "skip":
         progress.skipping = Skipping.on(device)
         parts = attrs.evolve(parts, loss=progress.skipping.guard_loss(parts.loss))
-    step = choose_step(experiment, parts, data, precision, device, lambda message: observe(Warned(message)))
+
+    def tell(message: str) -> None:
+        observe(Warned(message))
+
+    step = choose_step(experiment, parts, data, precision, device, tell)
     if progress.skipping is not None:
         progress.skipping.guard(optimizer_of(step))
     if experiment.training.ema_decay is not None:
@@ -137,13 +152,14 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
             save=saver,
             stop=stop,
             early_stopping=experiment.training.early_stopping,
+            forward=_inferring(experiment, step, data, device, tell),
         ).run()
     best = best_checkpoint(run)
     scores = score_held_out(
         run,
         experiment,
         best,
-        Scorer(step.end(best.model), experiment.data, data.shape, device, precision.weights),
+        Scorer(step.end(best.model), experiment.data, data.shape, device, precision.weights, tell=tell),
         dataset,
         partition,
         notice=partition.notice,
@@ -151,6 +167,15 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
         check=lambda _: stop.check("while the recordings held out were scored"),
     )
     record.held_out = scores.pooled[scores.held_out]
+
+
+def _inferring(
+    experiment: Experiment, step: Step, data: TrainingData, device: torch.device, tell: Callable[[str], None]
+) -> Forward:
+    """Return the model as validation calls it: captured where steps may be."""
+    if experiment.step == "plain":
+        return step.forward
+    return inferring(step.forward, step.parts.model, device, windows_at_once(data.shape), tell)
 
 
 def _resume(saver: Saver) -> None:
@@ -181,6 +206,7 @@ def auto_values(
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else "",
         "precision": precision.name,
         "step": step.how,
+        "data": data.feed.how,
         "windows_per_epoch": schedule.windows_per_epoch,
         "steps_per_epoch": schedule.steps_per_epoch,
         "input_dim": data.shape.input_dim,

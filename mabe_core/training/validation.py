@@ -6,7 +6,7 @@ import attrs
 import torch
 from torch import Tensor, nn
 
-from mabe_core.exchange import Evaluation
+from mabe_core.exchange import DataShape, Evaluation
 from mabe_core.training.inputs import TrainingData
 from mabe_core.training.parts import LossFunction
 from mabe_core.training.step import Forward
@@ -14,6 +14,11 @@ from mabe_core.training.step import Forward
 # windows scored at once, and their frames: enough to keep a device busy, few enough for a laptop's memory
 BATCH = 256
 BATCH_FRAMES = 256 * 64
+
+
+def windows_at_once(shape: DataShape) -> int:
+    """Return how many windows are scored at once."""
+    return max(1, min(BATCH, BATCH_FRAMES // shape.sequence_length))
 
 
 @attrs.define(eq=False)
@@ -69,7 +74,7 @@ def validate(forward: Forward, model: nn.Module, loss: LossFunction, data: Train
     confusion, each = ConfusionCounts.empty(classes, device), ClassCounts.empty(classes, device)
     loss_sum = torch.zeros((), dtype=torch.float64, device=device)
     frames = torch.zeros((), dtype=torch.float64, device=device)
-    batch = max(1, min(BATCH, BATCH_FRAMES // data.shape.sequence_length))
+    batch = windows_at_once(data.shape)
     for first in range(0, len(data.validation_starts), batch):
         inputs, targets = data.validation(data.validation_starts[first : first + batch])
         counts = data.validation_counts[first : first + batch]
