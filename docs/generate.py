@@ -279,10 +279,11 @@ def rat_scores() -> str:
     if study is None:
         return "Not measured yet: `python -m benchmarks.rats` does.\n"
     rows = [[short_setting(each["settings"]), *over_seeds(each["values"])] for each in study["settings"]]
-    rows.append(["all models together", *(f"{study['ensemble'][name]:.3f}" for name in RAT_SCORES)])
+    if study["ensemble"]:
+        rows.append(["all models together", *(f"{study['ensemble'][name]:.3f}" for name in RAT_SCORES)])
     folds = ", ".join(f"{value:.3f}" for value in study["folds"].values())
-    told = f", mean ± sd over seeds. Mean over models, by fold: {folds}"
-    return table(["frames of all five folds", *RAT_SCORES], rows) + measured(found, told)
+    told = f", mean ± sd over seeds{so_far(study)}. Mean over models, by fold: {folds}"
+    return table(["frames of all five folds", *RAT_SCORES], rows) + measured(study, told)
 
 
 def rat_ablations() -> str:
@@ -296,7 +297,14 @@ def rat_ablations() -> str:
         for each in study["settings"]:
             changed = {key: value for key, value in each["settings"].items() if key != "model"}
             rows.append([name, short_setting(changed or each["settings"]), *over_seeds(each["values"])])
-    return table(["part", "setting", *RAT_SCORES], rows) + measured(found)
+    told = dict.fromkeys(measured(study, so_far(study)) for study in studies.values())
+    return table(["part", "setting", *RAT_SCORES], rows) + "".join(told)
+
+
+def so_far(study: dict[str, Any]) -> str:
+    """Return how much of a study is finished, where that is not all of it."""
+    done, total = study["members"]
+    return "" if done == total else f"; {done} of {total} runs so far"
 
 
 RAT_SCORES = ("macro_f1", "f1_base", "f1_aggression", "f1_social", "f1_nonsocial", "segment_f1_50")
