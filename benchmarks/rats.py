@@ -23,7 +23,7 @@ ABLATIONS = sorted((EXPERIMENTS / "rat_ablations").glob("*.yaml"))
 STUDIES = {"rat_dyad": EXPERIMENTS / "rat_dyad.yaml", **{file.stem: file for file in ABLATIONS}}
 TOLD = ("macro_f1", "f1_base", "f1_aggression", "f1_social", "f1_nonsocial", "segment_f1_50")
 # seconds that scoring all runs of the largest study takes on one core
-TO_SCORE = 30.0
+TO_SCORE = 40.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

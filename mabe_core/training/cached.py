@@ -23,7 +23,10 @@ from mabe_core.training.features import FeaturePipeline
 FEW_BYTES, FEW_POINTS = 5_000_000, 100_000
 # of features that are written at a time: hours of them would be in memory twice
 PART_BYTES = 1 << 24
-PLAIN = ("name", "fps", "individuals", "keypoints", "groups", "role", "pixels_per_cm")
+PLAIN = (
+    *("name", "fps", "individuals", "keypoints", "groups", "role", "pixels_per_cm"),
+    *("film_fps", "film_frames"),
+)
 
 
 def cached_dataset(component: Component[Any], access: DataAccess, build: Callable[[], Dataset]) -> Dataset:
@@ -107,9 +110,8 @@ def _parts(dataset: Dataset) -> tuple[dict[str, Tensor], Any]:
     told: list[dict[str, Any]] = []
     for number, recording in enumerate(dataset.recordings):
         plain = {name: getattr(recording, name) for name in PLAIN}
-        told.append(
-            plain | {"groups": dict(recording.groups), "views": [v.individuals for v in recording.views]}
-        )
+        views = [(view.individuals, view.asked) for view in recording.views]
+        told.append(plain | {"groups": dict(recording.groups), "views": views})
         tensors[f"{number}.points"] = torch.from_numpy(np.ascontiguousarray(recording.points))
         if recording.confidence is not None:
             tensors[f"{number}.confidence"] = torch.from_numpy(np.ascontiguousarray(recording.confidence))
@@ -130,8 +132,12 @@ def _dataset(tensors: dict[str, Tensor], told: dict[str, Any]) -> Dataset:
                 points=arrays[f"{number}.points"],
                 confidence=arrays.get(f"{number}.confidence"),
                 views=tuple(
-                    View(tuple(individuals), arrays[f"{number}.labels.{place}"])
-                    for place, individuals in enumerate(views)
+                    View(
+                        tuple(individuals),
+                        arrays[f"{number}.labels.{place}"],
+                        None if asked is None else tuple(asked),
+                    )
+                    for place, (individuals, asked) in enumerate(views)
                 ),
             )
         )
