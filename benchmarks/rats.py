@@ -70,7 +70,7 @@ def report(name: str, found: dict[str, Any]) -> None:
     for values, told in rows:
         print(" ".join(f"{statistics.fmean(values[each]):14.4f}" for each in TOLD), told)
     print("mean over models, by fold:", {fold: round(value, 3) for fold, value in found["folds"].items()})
-    print(f"seconds of training and validating a run: {statistics.fmean(found['seconds']):.0f}", flush=True)
+    print(f"seconds of training steps a run: {statistics.fmean(found['seconds']):.0f}", flush=True)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -146,7 +146,7 @@ def scores(study: str, place: Place) -> dict[str, Any] | None:
 
 
 def _seconds(run: Path) -> float:
-    """Return how long a run trained and validated."""
+    """Return how long a run's training steps took."""
     lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     return round(sum(json.loads(line)["seconds"] for line in lines), 1)
 

@@ -17,7 +17,7 @@ from mabe_core.exchange import DataAccess, Dataset, Pose, Recording, View
 from mabe_core.experiment.schema import Data
 from mabe_core.specs import Component
 from mabe_core.training.cache import Cache, find_cache, key_of
-from mabe_core.training.features import FeaturePipeline
+from mabe_core.training.features import FeaturePipeline, Room
 
 # what is sooner read or computed than looked up
 FEW_BYTES, FEW_POINTS = 5_000_000, 100_000
@@ -51,22 +51,24 @@ def cached_dataset(component: Component[Any], access: DataAccess, build: Callabl
     return dataset
 
 
-def cached_columns(data: Data, pipeline: FeaturePipeline, points: Tensor) -> tuple[Tensor, tuple[str, ...]]:
+def cached_columns(
+    data: Data, pipeline: FeaturePipeline, points: Tensor, room: Room
+) -> tuple[Tensor, tuple[str, ...]]:
     """Return the model's inputs of one view as `pipeline` computes them, from the cache where they are."""
     cache = find_cache() if points.numel() >= FEW_POINTS and data.features else None
     if cache is None:
-        return _columns(pipeline, points)
+        return pipeline.inputs(pipeline.whole(Pose(points)), room)
     key = _features_key(data, pipeline, points)
-    if (kept := _read_columns(cache, key, len(points), points.device)) is not None:
+    if (kept := _read_columns(cache, key, len(points), points.device, room)) is not None:
         return kept
-    columns, names = _columns(pipeline, points)
+    columns, names = pipeline.inputs(pipeline.whole(Pose(points)), room)
     for number, part in enumerate(torch.split(columns, _frames_a_part(columns))):
         cache.write(f"{key}-{number}", {"columns": part}, names)
     return columns, names
 
 
 def _read_columns(
-    cache: Cache, key: str, frames: int, device: torch.device
+    cache: Cache, key: str, frames: int, device: torch.device, room: Room
 ) -> tuple[Tensor, tuple[str, ...]] | None:
     """Return the columns put together of their parts, or None where one is missing."""
     columns, names, done = torch.empty(0), (), 0
@@ -75,9 +77,7 @@ def _read_columns(
             return None
         part = kept[0]["columns"]
         if not number:
-            if len(part) == frames:
-                return part, tuple(kept[1])
-            columns, names = part.new_empty((frames, part.shape[1])), tuple(kept[1])
+            columns, names = room(part.shape[1]), tuple(kept[1])
         columns[done : done + len(part)] = part
         done += len(part)
         if done == frames:
@@ -87,10 +87,6 @@ def _read_columns(
 
 def _frames_a_part(columns: Tensor) -> int:
     return max(1, PART_BYTES // max(1, columns.shape[1] * columns.element_size()))
-
-
-def _columns(pipeline: FeaturePipeline, points: Tensor) -> tuple[Tensor, tuple[str, ...]]:
-    return pipeline.columns(pipeline.local(pipeline.whole(Pose(points))))
 
 
 def _features_key(data: Data, pipeline: FeaturePipeline, points: Tensor) -> str:

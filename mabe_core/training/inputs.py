@@ -13,9 +13,10 @@ from mabe_core.data.windows import WindowShape
 from mabe_core.errors import Problem, UserError
 from mabe_core.exchange import Dataset, DataShape, Partition, Pose, PoseLayout, Recording
 from mabe_core.experiment.schema import Data
+from mabe_core.long_arrays import give_back, let_go
 from mabe_core.training.batches import AugmentedBatches, Batches, TableBatches
 from mabe_core.training.cached import cached_columns
-from mabe_core.training.features import FeaturePipeline, view_layout
+from mabe_core.training.features import FRAMES_OF_INPUTS, FeaturePipeline, view_layout
 from mabe_core.training.tables import Tables, targets_of
 
 
@@ -56,6 +57,7 @@ def prepare(
 
     Raises UserError, with the key of the experiment at fault, where data and experiment do not fit.
     """
+    give_back()  # what reading needed
     window = WindowShape(data.sequence_length, data.frame_gap)
     _check_window(dataset, partition, window)
     layouts = {
@@ -71,19 +73,20 @@ def prepare(
             )
         )
     margin = max(pipeline.context for pipeline in pipelines.values()) if data.augmentations else None
-    tables = Tables(margin)
+    tables = Tables(margin, [each.frames for each in dataset.recordings for _ in each.views], dtype, device)
     views = []
     names: tuple[str, ...] = ()
     for number, recording in enumerate(dataset.recordings):
         for view in recording.views:
             pipeline = pipelines[view_layout(recording, view.individuals)]
             points = torch.as_tensor(recording.points[:, list(view.individuals)], dtype=dtype, device=device)
+            let_go(recording.points)
             pose = Pose(points)
             if margin is None:  # nothing but the columns is needed of it
-                columns, here = cached_columns(data, pipeline, points)
+                columns, here = cached_columns(data, pipeline, points, tables.room)
             else:
                 pose = pipeline.whole(pose)
-                columns, here = pipeline.columns(pipeline.local(pose))
+                columns, here = pipeline.inputs(pose, tables.room)
             if names and here != names:
                 raise UserError(
                     f"recording {recording.name} has other inputs than {dataset.recordings[0].name}: "
@@ -100,7 +103,7 @@ def prepare(
                     )
                 )
             targets = targets_of(view.labels, recording.name, exclusive=dataset.exclusive)
-            tables.add(number, pose, columns, targets)
+            tables.add(number, pose, targets)
             seen = [recording.individuals[each] for each in view.individuals]
             views.append((tables.places[number][-1], f"{recording.name} ({', '.join(seen)})"))
     shape = DataShape(
@@ -127,13 +130,15 @@ def prepare(
         raise UserError(Problem("no validation frame that a window reaches is labelled", path="data.split"))
     offsets = torch.arange(window.length, device=device) * window.gap
     flat_targets = torch.as_tensor(targets, device=device)
-    plain = TableBatches(torch.cat(tables.columns), flat_targets, offsets)
+    plain = TableBatches(tables.columns, flat_targets, offsets)
     train: Batches = plain
     if data.augmentations:
         pipeline = next(iter(pipelines.values()))
         train = AugmentedBatches(
             tables.pose(), torch.cat(tables.inside), flat_targets, window, offsets, pipeline
         )
+    del points, pose, columns  # of the last view
+    give_back()
     return TrainingData(
         shape=shape,
         train=train,
@@ -177,12 +182,12 @@ def _check_window(dataset: Dataset, partition: Partition, window: WindowShape) -
 
 
 def _check_complete(columns: Tensor, recording: Recording, names: tuple[str, ...]) -> None:
-    missing = ~columns.isfinite()
-    if missing.any():
-        worst = names[int(missing.sum(0).argmax())]
+    missing = sum((~part.isfinite()).sum(0) for part in columns.split(FRAMES_OF_INPUTS))
+    if (missing != 0).any():
+        worst = names[int(missing.argmax())]
         raise UserError(
             Problem(
-                f"recording {recording.name}: {int(missing.sum())} of {missing.numel()} inputs are missing "
+                f"recording {recording.name}: {int(missing.sum())} of {columns.numel()} inputs are missing "
                 f"(most in {worst}). Add the feature `interpolate`",
                 path="data.features",
             )

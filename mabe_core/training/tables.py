@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,27 +17,42 @@ class Tables:
     """Views laid one after another on one axis of frames.
 
     margin: empty frames on both sides of each, for steps that compute features themselves and so need poses;
-    None where no step does, and poses are not kept.
+    None where no step does, and poses are not kept. frames: of each view that will be added.
     """
 
-    def __init__(self, margin: int | None) -> None:
+    def __init__(
+        self, margin: int | None, frames: Sequence[int], dtype: torch.dtype, device: torch.device
+    ) -> None:
         self.margin = margin
+        self._frames = frames
+        self._like = torch.empty(0, dtype=dtype, device=device)
         self.end = 0
         self.places: dict[int, list[int]] = {}  # of each recording, the first frames of its views on the axis
         self.poses: list[Pose] = []
         self.inside: list[Tensor] = []  # bool, False in the margins
-        self.columns: list[Tensor] = []
+        self.columns = self._like  # (frames, inputs), 0 in the margins
         self.targets: list[np.ndarray] = []
 
-    def add(self, recording: int, pose: Pose, columns: Tensor, targets: np.ndarray) -> None:
+    def room(self, inputs: int) -> Tensor:
+        """Return where the next view's columns are to be written: hours of them are not to be there twice."""
+        margin, number = self.margin or 0, len(self.targets)
+        if not number:
+            total = sum(self._frames) + 2 * margin * len(self._frames)
+            self.columns = self._like.new_zeros(total, inputs)
+        elif inputs != self.columns.shape[1]:
+            return self._like.new_empty(self._frames[number], inputs)
+        first = self.end + margin
+        return self.columns[first : first + self._frames[number]]
+
+    def add(self, recording: int, pose: Pose, targets: np.ndarray) -> None:
+        """Add a view whose columns are written."""
         margin = self.margin or 0
         self.places.setdefault(recording, []).append(self.end + margin)
         self.end += len(targets) + 2 * margin
-        self.columns.append(_padded(columns, margin, 0.0))
         around = [(margin, margin), (0, 0)][: targets.ndim]
         self.targets.append(np.pad(targets, around, constant_values=-1))
         if self.margin is not None:
-            real = torch.ones(len(targets), dtype=torch.bool, device=columns.device)
+            real = torch.ones(len(targets), dtype=torch.bool, device=pose.points.device)
             self.inside.append(_padded(real, margin, False))
             self.poses.append(
                 Pose(

@@ -14,6 +14,8 @@ from mabe_core.training.step import Forward
 # windows scored at once, and their frames: enough to keep a device busy, few enough for a laptop's memory
 BATCH = 256
 BATCH_FRAMES = 256 * 64
+# and their inputs: 4 MB, of which a model makes many
+BATCH_NUMBERS = 1 << 20
 
 
 @attrs.define(eq=False)
@@ -69,7 +71,8 @@ def validate(forward: Forward, model: nn.Module, loss: LossFunction, data: Train
     confusion, each = ConfusionCounts.empty(classes, device), ClassCounts.empty(classes, device)
     loss_sum = torch.zeros((), dtype=torch.float64, device=device)
     frames = torch.zeros((), dtype=torch.float64, device=device)
-    batch = max(1, min(BATCH, BATCH_FRAMES // data.shape.sequence_length))
+    frames_at_once = min(BATCH_FRAMES, BATCH_NUMBERS // data.shape.input_dim)
+    batch = max(1, min(BATCH, frames_at_once // data.shape.sequence_length))
     for first in range(0, len(data.validation_starts), batch):
         inputs, targets = data.validation(data.validation_starts[first : first + batch])
         counts = data.validation_counts[first : first + batch]
