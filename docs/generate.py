@@ -215,6 +215,49 @@ def predict_memory() -> str:
     return table(titles, rows) + measured(found)
 
 
+def train_memory() -> str:
+    """Return by how much training's memory grows with a recording's length, measured."""
+    file = RESULTS / "train_memory.json"
+    if not file.exists():
+        return "Not measured yet: `python -m benchmarks.train_memory` does.\n"
+    found = json.loads(file.read_text(encoding="utf-8"))
+    rows = [
+        [
+            one["setting"],
+            str(one["long"]["inputs"]),
+            *(f"{one[which]['features_mb']:.1f} MB" for which in ("short", "long")),
+            *(f"{one[which]['peak_mb']:.0f} MB" for which in ("short", "long")),
+            f"{one['ratio']:.2f}",
+        ]
+        for one in found["rows"]
+    ]
+    short, long = (f"{found['rows'][0][which]['minutes']:g} min" for which in ("short", "long"))
+    titles = [
+        *("setting", "inputs", f"features, {short}", f"features, {long}", f"peak, {short}", f"peak, {long}"),
+        "growth of the peak / of features",
+    ]
+    return table(titles, rows) + measured(found)
+
+
+def architectures() -> str:
+    """Return what two models score after equally long training, measured."""
+    file = RESULTS / "architectures.json"
+    if not file.exists():
+        return "Not measured yet: `python -m benchmarks.architectures` does.\n"
+    compared = json.loads(file.read_text(encoding="utf-8"))["compared"]
+    rows = []
+    for one in compared.values():
+        (setting,) = one["settings"]
+        values = setting["values"]["macro_f1"]
+        spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+        took = f"{statistics.fmean(one['seconds']):.0f}"
+        told = [one["data"], one["model"], f"{statistics.fmean(values):.3f}{spread}", str(len(values))]
+        rows.append([*told, str(one["folds"]), f"{one['steps']:,}", took])
+    titles = ["data", "model", "macro-F1, mean ± sd", "seeds", "folds", "steps", "seconds of steps"]
+    told = dict.fromkeys(measured(one, so_far(one)) for one in compared.values())
+    return table(titles, rows) + "".join(told)
+
+
 def many_runs() -> str:
     """Return how long `mabe runs --where` takes among many runs, measured."""
     found = json.loads((RESULTS / "many_runs.json").read_text(encoding="utf-8"))
@@ -361,6 +404,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "overhead": overhead,
     "training-speed": training_speed,
     "predict-memory": predict_memory,
+    "train-memory": train_memory,
+    "architectures": architectures,
     "many-runs": many_runs,
     "soaks": soaks,
     "checkpoint-stall": checkpoint_stall,
