@@ -48,8 +48,6 @@ DATA: dict[str, tuple[str, dict[str, Any]]] = {
 }
 SEEDS = [0, 1, 2]
 EPOCHS, BATCH = 10, 32
-# steps that are timed, in two epochs of which the second counts
-TIMED = 50
 # seconds that scoring the finished runs takes
 TO_SCORE = 30.0
 
@@ -99,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         unpack(asked.archive, asked.data_dir)
     whole = True
     for each in (Compared(data, model) for data in asked.only for model in MODELS):
-        rate = steps_a_second(each, place)
+        rate = steps_a_second(each, place, asked.timed)
         if rate is None:
             whole = False
             continue
@@ -132,14 +130,14 @@ def _study(folds: range | None) -> dict[str, Any]:
     return {"seeds": SEEDS, **grid}
 
 
-def steps_a_second(each: Compared, place: Place) -> float | None:
+def steps_a_second(each: Compared, place: Place, timed: int) -> float | None:
     """Return how many steps a second this model does, known or measured; None where time is over."""
     file = place.runs_dir / "architectures_steps_a_second.json"
     key = f"{each.name} on {place.device}"
     known: dict[str, float] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     if key not in known:
         with tempfile.TemporaryDirectory() as folder:
-            study = each.write(Path(folder), TIMED, 2, {"seeds": [0]})
+            study = each.write(Path(folder), timed, 2, {"seeds": [0]})
             alone = attrs.evolve(place, runs_dir=Path(folder) / "runs", jobs=1)
             if not train(study, alone):
                 return None
@@ -171,6 +169,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data-dir", type=Path, default=Path("data"), help="holds rat_dyad and mouse_dyad")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs are kept")
     parser.add_argument("--only", nargs="+", choices=DATA, default=list(DATA), help="which data")
+    parser.add_argument(
+        "--timed", type=int, default=50, help="steps of each of two epochs; the second counts"
+    )
     parser.add_argument("--seconds", type=float, default=60.0, help="of training steps, each run")
     parser.add_argument(
         "--folds", type=int, choices=range(1, 6), default=5, help="how many of the rats' five"
