@@ -226,7 +226,7 @@ def train_memory() -> str:
             one["setting"],
             str(one["long"]["inputs"]),
             *(f"{one[which]['features_mb']:.1f} MB" for which in ("short", "long")),
-            *(f"{one[which]['peak_mb']:.0f} MB" for which in ("short", "long")),
+            *(megabytes(one[which]["peaks_mb"], one[which]["peak_mb"]) for which in ("short", "long")),
             f"{one['ratio']:.2f}",
         ]
         for one in found["rows"]
@@ -237,6 +237,11 @@ def train_memory() -> str:
         "growth of the peak / of features",
     ]
     return table(titles, rows) + measured(found)
+
+
+def megabytes(peaks: list[float], median: float) -> str:
+    """Return a median with its range."""
+    return f"{median:.0f} MB ({min(peaks):.0f} to {max(peaks):.0f})"
 
 
 def architectures() -> str:

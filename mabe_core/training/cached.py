@@ -22,7 +22,7 @@ from mabe_core.training.features import FeaturePipeline, Room
 # what is sooner read or computed than looked up
 FEW_BYTES, FEW_POINTS = 5_000_000, 100_000
 # of features that are written at a time: hours of them would be in memory twice
-PART_BYTES = 1 << 24
+PART_BYTES = 1 << 22
 PLAIN = (
     *("name", "fps", "individuals", "keypoints", "groups", "role", "pixels_per_cm"),
     *("film_fps", "film_frames"),

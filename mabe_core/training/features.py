@@ -86,7 +86,7 @@ class FeaturePipeline:
     def inputs(self, pose: Pose, room: Room) -> tuple[Tensor, tuple[str, ...]]:
         """Return a recording's inputs, of its pose after `whole`, and their names, block by block."""
         frames = len(pose.points)
-        found, names = pose.points, ()
+        found, names = pose.points, tuple[str, ...]()
         for start in range(0, frames, FRAMES_OF_INPUTS):
             stop = min(start + FRAMES_OF_INPUTS, frames)
             low, high = max(start - self.context, 0), min(stop + self.context, frames)

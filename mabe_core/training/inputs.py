@@ -182,8 +182,9 @@ def _check_window(dataset: Dataset, partition: Partition, window: WindowShape) -
 
 
 def _check_complete(columns: Tensor, recording: Recording, names: tuple[str, ...]) -> None:
-    missing = sum((~part.isfinite()).sum(0) for part in columns.split(FRAMES_OF_INPUTS))
-    if (missing != 0).any():
+    blocks = (columns[first : first + FRAMES_OF_INPUTS] for first in range(0, len(columns), FRAMES_OF_INPUTS))
+    missing = torch.stack([(~block.isfinite()).sum(0) for block in blocks]).sum(0)
+    if missing.any():
         worst = names[int(missing.argmax())]
         raise UserError(
             Problem(
