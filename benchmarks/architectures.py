@@ -117,7 +117,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "seconds_asked": asked.seconds,
             "steps": steps * EPOCHS,
             "steps_a_second": rate,
-            "folds": asked.folds if folds else 1,
             **found,
         }
         report(each, told)

@@ -257,7 +257,7 @@ def architectures() -> str:
         spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
         took = f"{statistics.fmean(one['seconds']):.0f}"
         told = [one["data"], one["model"], f"{statistics.fmean(values):.3f}{spread}", str(len(values))]
-        rows.append([*told, str(one["folds"]), f"{one['steps']:,}", took])
+        rows.append([*told, str(len(one["folds"])), f"{one['steps']:,}", took])
     titles = ["data", "model", "macro-F1, mean ± sd", "seeds", "folds", "steps", "seconds of steps"]
     told = dict.fromkeys(measured(one, so_far(one)) for one in compared.values())
     return table(titles, rows) + "".join(told)
