@@ -13,9 +13,10 @@ from mabe_core.data.windows import WindowShape
 from mabe_core.errors import Problem, UserError
 from mabe_core.exchange import Dataset, DataShape, Partition, Pose, PoseLayout, Recording
 from mabe_core.experiment.schema import Data
+from mabe_core.long_arrays import give_back, let_go
 from mabe_core.training.batches import AugmentedBatches, Batches, HostBatches, TableBatches, TabledBatches
 from mabe_core.training.cached import cached_columns
-from mabe_core.training.features import FeaturePipeline, view_layout
+from mabe_core.training.features import FRAMES_OF_INPUTS, FeaturePipeline, view_layout
 from mabe_core.training.feeding import Blocks, Feed, Resident
 from mabe_core.training.placing import ON_DEVICE, Placing
 from mabe_core.training.tables import Tables, targets_of
@@ -71,6 +72,7 @@ def prepare(
 
     Raises UserError, with the key of the experiment at fault, where data and experiment do not fit.
     """
+    give_back()  # what reading needed
     window = WindowShape(data.sequence_length, data.frame_gap)
     _check_window(dataset, partition, window)
     layouts = {
@@ -87,19 +89,23 @@ def prepare(
         )
     margin = max(pipeline.context for pipeline in pipelines.values()) if data.augmentations else None
     lengths = [recording.frames for recording in dataset.recordings for _ in recording.views]
-    tables = Tables(margin, lengths, placing)
+    like = torch.empty(0, dtype=dtype, device=device)
+    tables = Tables(
+        margin, lengths, placing, like, _beside(dataset, like, keeps_poses=bool(data.augmentations))
+    )
     views = []
     names: tuple[str, ...] = ()
     for number, recording in enumerate(dataset.recordings):
         for view in recording.views:
             pipeline = pipelines[view_layout(recording, view.individuals)]
             points = torch.as_tensor(recording.points[:, list(view.individuals)], dtype=dtype, device=device)
+            let_go(recording.points)
             pose = Pose(points)
             if margin is None:  # nothing but the columns is needed of it
-                columns, here = cached_columns(data, pipeline, points)
+                columns, here = cached_columns(data, pipeline, points, tables.room)
             else:
                 pose = pipeline.whole(pose)
-                columns, here = pipeline.columns(pipeline.local(pose))
+                columns, here = pipeline.inputs(pose, tables.room)
             if names and here != names:
                 raise UserError(
                     f"recording {recording.name} has other inputs than {dataset.recordings[0].name}: "
@@ -116,7 +122,7 @@ def prepare(
                     )
                 )
             targets = targets_of(view.labels, recording.name, exclusive=dataset.exclusive)
-            tables.add(number, pose, columns, targets)
+            tables.add(number, pose, targets)
             seen = [recording.individuals[each] for each in view.individuals]
             views.append((tables.places[number][-1], f"{recording.name} ({', '.join(seen)})"))
     shape = DataShape(
@@ -154,6 +160,8 @@ def prepare(
     if not tables.resident:
         validation = HostBatches(plain, device)
         feed = Blocks(train, device, batch_size=placing.batch_size, block_bytes=placing.block_bytes)
+    del points, pose, columns  # of the last view
+    give_back()
     return TrainingData(
         shape=shape,
         feed=feed,
@@ -168,6 +176,17 @@ def prepare(
         views=tuple(views),
         span=window.span,
     )
+
+
+def _beside(dataset: Dataset, like: Tensor, *, keeps_poses: bool) -> int:
+    """Return how many bytes a frame is kept in beside its inputs: its labels, and its points."""
+    labels = 8 if dataset.exclusive else len(dataset.classes)
+    if not keeps_poses:
+        return labels
+    numbers = [
+        len(view.individuals) * each.points[0, 0].size for each in dataset.recordings for view in each.views
+    ]
+    return labels + 1 + max(numbers) * like.element_size()
 
 
 def _notice(unscored: int) -> str:
@@ -198,12 +217,13 @@ def _check_window(dataset: Dataset, partition: Partition, window: WindowShape) -
 
 
 def _check_complete(columns: Tensor, recording: Recording, names: tuple[str, ...]) -> None:
-    missing = ~columns.isfinite()
+    blocks = (columns[first : first + FRAMES_OF_INPUTS] for first in range(0, len(columns), FRAMES_OF_INPUTS))
+    missing = torch.stack([(~block.isfinite()).sum(0) for block in blocks]).sum(0)
     if missing.any():
-        worst = names[int(missing.sum(0).argmax())]
+        worst = names[int(missing.argmax())]
         raise UserError(
             Problem(
-                f"recording {recording.name}: {int(missing.sum())} of {missing.numel()} inputs are missing "
+                f"recording {recording.name}: {int(missing.sum())} of {columns.numel()} inputs are missing "
                 f"(most in {worst}). Add the feature `interpolate`",
                 path="data.features",
             )

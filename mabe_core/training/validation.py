@@ -14,11 +14,14 @@ from mabe_core.training.step import Forward
 # windows scored at once, and their frames: enough to keep a device busy, few enough for a laptop's memory
 BATCH = 256
 BATCH_FRAMES = 256 * 64
+# and their inputs: 4 MB, of which a model makes many
+BATCH_NUMBERS = 1 << 20
 
 
 def windows_at_once(shape: DataShape) -> int:
     """Return how many windows are scored at once."""
-    return max(1, min(BATCH, BATCH_FRAMES // shape.sequence_length))
+    frames = min(BATCH_FRAMES, BATCH_NUMBERS // shape.input_dim)
+    return max(1, min(BATCH, frames // shape.sequence_length))
 
 
 @attrs.define(eq=False)
