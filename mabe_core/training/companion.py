@@ -52,7 +52,7 @@ def main() -> int:
     import cattrs
     import torch
     import torch.distributed as dist
-    from torch.distributed.distributed_c10d import TCPStore  # type: ignore[attr-defined] # as in torch.distributed
+    from torch.distributed import TCPStore  # type: ignore[attr-defined] # not among the names it exports
 
     from mabe_core.errors import MabeError
     from mabe_core.exchange import DataAccess

@@ -20,7 +20,8 @@ from collections.abc import Iterator
 import attrs
 import torch
 import torch.distributed as dist
-from torch.distributed.distributed_c10d import TCPStore, _abort_process_group  # type: ignore[attr-defined] # public elsewhere
+from torch.distributed import TCPStore  # type: ignore[attr-defined] # not among the names it exports
+from torch.distributed.distributed_c10d import _abort_process_group
 
 from mabe_core.errors import MabeError, RunError, UserError
 from mabe_core.runs.opening import OpenedRun
