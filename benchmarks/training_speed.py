@@ -25,6 +25,7 @@ from mabe_core.discovery import load_plugins
 from mabe_core.errors import UserError
 from mabe_core.exchange import DataAccess
 from mabe_core.experiment import Experiment, read_document, resolve
+from mabe_core.training.assembling import find_device
 from mabe_core.training.blame import build_at
 from mabe_core.training.choosing import choose_step
 from mabe_core.training.events import EpochEnded
@@ -34,7 +35,6 @@ from mabe_core.training.loop import Loop
 from mabe_core.training.parts import build_parts
 from mabe_core.training.precision import find_precision
 from mabe_core.training.reading import read_data
-from mabe_core.training.run import find_device
 from mabe_core.training.saving import Unsaved
 from mabe_core.training.state import Progress
 

@@ -191,6 +191,19 @@ class Experiment:
         identity=False,
         validator=matches_re(r"auto|cpu|mps|cuda(:\d+)?"),
     )
+    processes: int | None = setting(
+        "processes that share each batch, each with a GPU of its own, or all on the CPU; by default one, in "
+        "the cloud as many as `cloud.gpu` has GPUs",
+        default=None,
+        identity=False,
+        validator=optional(and_(gt(0), le(64))),
+    )
+    accumulate: int = setting(
+        "parts that a batch goes through the model in, one after another, for GPUs of little memory",
+        default=1,
+        identity=False,
+        validator=gt(0),
+    )
     step: Literal["auto", "plain"] = setting(
         "how steps are executed: auto captures them on a GPU; plain is slower and rounds differently",
         default="auto",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
@@ -11,6 +12,7 @@ from mabe_core.training.captured_step import CapturedStep
 from mabe_core.training.inputs import TrainingData
 from mabe_core.training.parts import Parts
 from mabe_core.training.precision import Precision
+from mabe_core.training.processes import ALONE, Processes
 from mabe_core.training.step import PlainStep, Step
 
 DRAWN_AGAIN = (
@@ -26,6 +28,7 @@ def choose_step(
     precision: Precision,
     device: torch.device,
     tell: Callable[[str], None],
+    processes: Processes = ALONE,
 ) -> Step:
     """Return a captured step on a CUDA device, and a plain one elsewhere or where `step` asks for it.
 
@@ -42,14 +45,16 @@ def choose_step(
             tell(DRAWN_AGAIN)
             plain = True
     if plain:
-        return PlainStep(parts, data, experiment.training.grad_clip, precision, device)
+        grad_clip, accumulate = experiment.training.grad_clip, experiment.accumulate
+        return PlainStep(parts, data, grad_clip, precision, device, accumulate, processes)
     # cuDNN's attention is slower than flash attention on windows this short: docs/decisions.md
     torch.backends.cuda.enable_cudnn_sdp(False)
-    lowered = CapturedStep(experiment, parts, data, precision, device, lowered=True, tell=tell)
+    build = partial(CapturedStep, experiment, parts, data, precision, device, tell=tell, processes=processes)
+    lowered = build(lowered=True)
     if not precision.mixed or _runs(lowered, data):
         return lowered
     lowered.weights.undo()
-    return CapturedStep(experiment, parts, data, precision, device, lowered=False, tell=tell)
+    return build(lowered=False)
 
 
 def _runs(step: CapturedStep, data: TrainingData) -> bool:

@@ -103,13 +103,13 @@ class Loop:
             ready = self.data.feed.ready(before - first)
             progress.step += self._advance(min(last - before, ready, self.save.most(before)))
             self.trail.add(before, progress.step, progress.loss_sum)
-            due = self.save.due(progress.step)
+            due, asked = self.step.processes.decide(self.save.due(progress.step), stop.asked)
             if progress.step == last:
                 break
-            if due or stop.asked:
+            if due or asked:
                 self._look(epoch, starts)
                 self.save(None)
-            if stop.asked:
+            if asked:
                 self.save.wait()
                 raise stop.interrupted(f"stopped in epoch {epoch + 1} at step {progress.step}, and saved")
             if time.monotonic() >= look:
@@ -125,8 +125,14 @@ class Loop:
         raise out_of_memory(self.step, self.data, told)  # here nothing holds the step's tensors any more
 
     def _look(self, epoch: int, starts: Tensor) -> float:
-        """Return the mean loss of the epoch so far; raise NotFiniteError where it is not finite."""
+        """Return the mean loss of the epoch so far; raise NotFiniteError where it is not finite.
+
+        The first process looks for all: the others lose the same, and are ended with it.
+        """
         schedule, progress = self.step.parts.schedule, self.progress
+        if not self.step.processes.leads:
+            self.trail.clear()
+            return math.nan
         first = epoch * schedule.steps_per_epoch
         steps = progress.step - first
         if progress.skipping is not None:
@@ -159,7 +165,8 @@ class Loop:
         """Validate and save; return why no epoch follows, or nothing."""
         progress, parts = self.progress, self.step.parts
         with contextlib.nullcontext() if progress.average is None else progress.average.in_place():
-            evaluation = validate(self.forward or self.step.forward, parts.model, parts.loss, self.data)
+            forward = self.forward or self.step.forward
+            evaluation = validate(forward, parts.model, parts.loss, self.data, self.step.processes)
         values = scores(parts, evaluation)
         progress.loss_sum.zero_()
         skipped = {}
@@ -184,9 +191,10 @@ class Loop:
             "steps_per_second": round(speed, 3),
         }
         self.save(EpochEnded(line, best))
-        if self.stop.asked and progress.step < parts.schedule.total_steps:
+        (asked,) = self.step.processes.decide(self.stop.asked)
+        if asked and progress.step < parts.schedule.total_steps:
             self.save.wait()
-            self.stop.check(f"after epoch {epoch}, and saved")
+            raise self.stop.interrupted(f"stopped after epoch {epoch}, and saved")
         return self._why_stop()
 
     def _rank(self, score: float, epoch: int) -> bool:

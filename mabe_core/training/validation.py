@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mabe_core.exchange import DataShape, Evaluation
 from mabe_core.training.inputs import TrainingData
 from mabe_core.training.parts import LossFunction
+from mabe_core.training.processes import ALONE, Processes
 from mabe_core.training.step import Forward
 
 # windows scored at once, and their frames: enough to keep a device busy, few enough for a laptop's memory
@@ -65,11 +66,18 @@ class ClassCounts:
 
 
 @torch.no_grad()
-def validate(forward: Forward, model: nn.Module, loss: LossFunction, data: TrainingData) -> Evaluation:
-    """Score each validation frame once; forward: the model as training computes it.
+def validate(
+    forward: Forward,
+    model: nn.Module,
+    loss: LossFunction,
+    data: TrainingData,
+    processes: Processes = ALONE,
+) -> Evaluation:
+    """Score each validation frame once, in one of the processes; forward: the model as training computes it.
 
     The loss is the mean over batches of the loss function, each weighted by its labelled frames.
     """
+    processes.align(model)
     was_training = model.training
     model.eval()
     device = data.validation_starts.device
@@ -78,7 +86,7 @@ def validate(forward: Forward, model: nn.Module, loss: LossFunction, data: Train
     loss_sum = torch.zeros((), dtype=torch.float64, device=device)
     frames = torch.zeros((), dtype=torch.float64, device=device)
     batch = windows_at_once(data.shape)
-    for first in range(0, len(data.validation_starts), batch):
+    for first in range(processes.rank * batch, len(data.validation_starts), processes.count * batch):
         inputs, targets = data.validation(data.validation_starts[first : first + batch])
         counts = data.validation_counts[first : first + batch]
         targets = targets.masked_fill(~(counts if exclusive else counts[..., None]), -1)
@@ -93,6 +101,7 @@ def validate(forward: Forward, model: nn.Module, loss: LossFunction, data: Train
         else:
             each.add(targets, last_stage)
     model.train(was_training)
+    processes.sum([confusion.counts, each.counts, loss_sum, frames])
     loss_mean = float(loss_sum / frames.clamp(min=1))
     found = (confusion.matrix() if exclusive else each.counts.cpu()).numpy()
     found.flags.writeable = False  # metrics look at it one after another
