@@ -127,7 +127,7 @@ def _best(groups: Sequence[Group]) -> int:
 
 
 def _metrics(group: Group, lost: list[str]) -> Metrics:
-    """Return the metrics of a row; where its plugins cannot be loaded, scores stay as numbers, and why is told."""
+    """Return the metrics of a row; where plugins cannot be loaded, scores stay numbers, and why is told."""
     run = next((run for run in group.runs if run.whole is not None), group.runs[0])
     try:
         return metrics_of(run)

@@ -42,8 +42,8 @@ class Sample:
 
     trials: int = _setting("how many settings are tried", validator=[gt(0), le(MOST_MEMBERS)])
     space: dict[str, Range | tuple[Any, ...] | None] = _setting(
-        "for each dotted key a map with `low`, `high` and `log`, or a list of choices; null drops one that is "
-        "inherited",
+        "for each dotted key a map with `low`, `high` and `log`, or a list of choices; null drops a key that "
+        "is inherited",
         validator=min_len(1),
     )
     sampler: Literal["tpe", "random"] = _setting(

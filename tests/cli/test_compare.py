@@ -340,6 +340,6 @@ def test_of_one_recording_no_draws_are_told(mabe: Mabe, folder: Path) -> None:
 
 
 def test_where_one_run_is_wanted_a_study_is_told_to_be_one(mabe: Mabe, study: Study) -> None:
-    told = mabe("models", "add", "made-01", "--name", "mice")
+    told = mabe("export", "made-01", "-o", "mice")
     assert told.code == 2
     assert told.err.startswith(f"error: {study.id} is a study of 7 runs: name one of them (made-")
