@@ -184,7 +184,9 @@ def _beside(dataset: Dataset, like: Tensor, *, keeps_poses: bool) -> int:
     if not keeps_poses:
         return labels
     numbers = [
-        len(view.individuals) * each.points[0, 0].size for each in dataset.recordings for view in each.views
+        len(view.individuals) * int(each.points[0, 0].size)
+        for each in dataset.recordings
+        for view in each.views
     ]
     return labels + 1 + max(numbers) * like.element_size()
 
