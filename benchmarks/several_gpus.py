@@ -1,4 +1,4 @@
-"""V3 on several GPUs of one host against one, through the real command: speed, losses, resumed on another number.
+"""V3 on several GPUs of one host against one, by the real command: speed, losses, resumed on other numbers.
 
     python -m benchmarks.several_gpus [--gpus 2] [--batch 512] [--rounds 2] [--json OUT]
     python -m benchmarks.several_gpus --device cpu --batch 8 --steps 20 --rounds 1     # to see that it works
