@@ -185,6 +185,6 @@ def test_a_request_survives_the_journey_and_stands_for_the_same_experiment(
 
     assert came == sent
     assert came.id == experiment_id(experiment, registry)
-    assert came.plugin_files["tiny.py"].encode() == (document.plugin_files[0]).read_bytes()
-    assert json.loads(sent.to_text())["experiment"].count("plugins/tiny.py") == 1
-    assert {plugin.distribution for plugin in came.plugins} == {"mabe-core"}
+    assert came.sent.plugin_files["tiny.py"].encode() == (document.plugin_files[0]).read_bytes()
+    assert json.loads(sent.to_text())["sent"]["experiment"].count("plugins/tiny.py") == 1
+    assert {plugin.distribution for plugin in came.sent.plugins} == {"mabe-core"}
