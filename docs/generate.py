@@ -229,7 +229,7 @@ def shared_gpu() -> str:
     """Return what several members of a study on one GPU gain, measured."""
     file = RESULTS / "shared_gpu.json"
     if not file.exists():
-        return "Not measured yet: `python -m benchmarks.shared_gpu --json benchmarks/results/shared_gpu.json` does.\n"
+        return "Not measured yet: `python -m benchmarks.shared_gpu --json FILE`, on a GPU, does.\n"
     found = json.loads(file.read_text(encoding="utf-8"))
     rows = [
         [
