@@ -29,7 +29,7 @@ from soak.telling import parser, tell
 SECONDS, PATIENCE = 10.0, 120.0
 MEMORY = 2 << 30
 # a worker begins anew after so many, so that nothing that piles up hides
-PORTION = 5000
+PORTION = 10_000
 ENDED = "ended"
 
 
