@@ -24,6 +24,7 @@ from mabe_core.runs.record import Record, describe_components
 from mabe_core.runs.scores import Frames, Scores, Stretch, write_scores
 from mabe_core.runs.studies import study_ids
 from mabe_core.runs.study import Study, read_study
+from mabe_core.trust import trust_used
 
 BASE = """\
 name: {name}
@@ -62,7 +63,9 @@ def made_run(
     experiment = resolve(document(name, settings), found)
     run = RunDirectory(runs_dir / experiment_id(experiment, found))
     run.make()
-    files = local_files([offer.origin for offer in found.all()])
+    origins = [offer.origin for offer in found.all()]
+    trust_used(origins)
+    files = local_files(origins)
     copy_plugins(run, files)
     kept = attrs.evolve(experiment, plugins=tuple(f"plugins/{file}" for file, _ in files))
     run.experiment.write_text(to_text(kept))

@@ -60,16 +60,15 @@ def command(
 
     MODEL is the id of a run or a study, or its beginning, a name of `mabe models`, or a folder. Of a study,
     each member is scored on what was held out for it; folds are pooled, seeds give mean and spread. The
-    mean of the models, as `mabe predict` uses a study, is scored too: each recording by those that were not
-    trained on it.
+    mean of the models, as `mabe predict` uses a study, is scored too, and that of each setting's: each
+    recording by those that were not trained on it.
     """
     if part is not None and data_file is not None:
         raise click.UsageError("--part names a part of the model's own data; --data brings other data")
     if as_json and as_csv:
         raise click.UsageError("--json and --csv are two ways to print the same")
     from mabe_core.cli import evaluation
-    from mabe_core.inference.loading import find_study
-    from mabe_core.models.finding import find_model
+    from mabe_core.models.finding import find_model, find_study
 
     access = options.data_access(data_dir)
     other = None if data_file is None else options.other_experiment(data_file, plugin_files)
@@ -85,7 +84,7 @@ def command(
         return
     members = _members(study, runs_dir, models_dir)
     found: list[MemberScores] = []
-    from mabe_core.inference.ensemble import ensemble_scores
+    from mabe_core.inference.ensemble import ensemble_scores, setting_ensembles
     from mabe_core.inference.study_scores import MemberScores, setting_scores
 
     for settings, source in members:
@@ -93,7 +92,11 @@ def command(
     missing = len(study.members) - len(found)
     together = ensemble_scores(found) if other is None else None
     rows = setting_scores(found)
-    evaluation.say_study(study, rows, found, together, missing, as_json=as_json, as_csv=as_csv)
+    # of one setting, that is all members together
+    each = setting_ensembles(found) if other is None and len(rows) > 1 else [None] * len(rows)
+    evaluation.say_study(
+        study, list(zip(rows, each, strict=True)), found, together, missing, as_json=as_json, as_csv=as_csv
+    )
 
 
 def _members(study: Study, runs_dir: Path, models_dir: Path) -> list[tuple[dict[str, object], ModelSource]]:

@@ -84,17 +84,24 @@ def add(
 ) -> None:
     """Copy a checkpoint of the run ID into the registry, under the next version of NAME.
 
-    ID may also be NAME@ALIAS, NAME@VERSION or an exported folder. The copy needs nothing of the run: its
-    experiment, plugin files, weights and scores are in it, each pinned by its SHA-256.
+    ID may also be NAME@ALIAS, NAME@VERSION or an exported folder; or a study, of which the member is kept
+    that is best on validation. The copy needs nothing of the run: its experiment, plugin files, weights and
+    scores are in it, each pinned by its SHA-256.
     """
     from mabe_core.models.adding import add
     from mabe_core.models.entry import FILE
     from mabe_core.models.exporting import contents_of
-    from mabe_core.models.finding import find_model
+    from mabe_core.models.finding import find_model, find_study
     from mabe_core.models.gathering import gather
     from mabe_core.models.history import check_name
+    from mabe_core.models.of_study import best_member
 
     check_name(name)
+    study = find_study(run_id, runs_dir, models_dir)
+    if study is not None:
+        kept_member = best_member(study, runs_dir)
+        run_id = kept_member.member.id
+        click.echo(f"{study.id}: {run_id} is kept, {kept_member.told}")
     source = find_model(run_id, runs_dir, models_dir, checkpoint=checkpoint)
     kept = (source.folder / FILE).exists()
     contents = contents_of(source) if kept else gather(source.run, checkpoint)

@@ -35,7 +35,7 @@ def say(evaluated: Evaluated, *, as_json: bool, as_csv: bool) -> None:
 
 def say_study(
     study: Study,
-    settings: Sequence[SettingScores],
+    settings: Sequence[tuple[SettingScores, Evaluated | None]],
     members: Sequence[MemberScores],
     together: Evaluated | None,
     missing: int,
@@ -43,13 +43,23 @@ def say_study(
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """Print the scores of a study: a row a setting, folds pooled, mean and spread over seeds."""
+    """Print the scores of a study: a row a setting, folds pooled, mean and spread over seeds.
+
+    settings: each with the scores of the mean of its models, where there are some. together: those of all.
+    """
     if as_json:
         options.say_json(
             {
                 "study": study.id,
                 "missing": missing,
-                "settings": [{**attrs.asdict(each), "spread": _spreads(each)} for each in settings],
+                "settings": [
+                    {
+                        **attrs.asdict(each),
+                        "spread": _spreads(each),
+                        "ensemble": None if mean is None else mean.scores,
+                    }
+                    for each, mean in settings
+                ],
                 "members": [
                     {"id": each.source.run_id, "settings": dict(each.settings), **_as_dict(each.evaluated)}
                     for each in members
@@ -68,8 +78,9 @@ def say_study(
                 "mean": spread.mean,
                 "sd": spread.deviation,
                 "n": spread.n,
+                **({} if mean is None else {"ensemble": mean.scores.get(name)}),
             }
-            for setting in settings
+            for setting, mean in settings
             for name, spread in setting.spread.items()
         ]
         for name, value in together.scores.items() if together else ():
@@ -81,17 +92,19 @@ def say_study(
     screen.print(
         f"{study.id}: {len(members)} of {len(study.members)} members, on {' and '.join(sorted(parts))}"
     )
-    for setting in settings:
+    for setting, mean in settings:
         screen.print()
         table = Table(box=None, header_style="bold", pad_edge=False)
         n = max((each.n for each in setting.spread.values()), default=0)
         table.add_column(settings_text(setting.settings) or "all members", overflow="fold")
         table.add_column("mean", justify="right")
         table.add_column("sd", justify="right")
+        if mean is not None:
+            table.add_column("ensemble", justify="right")
         for name, spread in setting.spread.items():
-            table.add_row(
-                name, f"{spread.mean:.4f}", "" if spread.deviation is None else f"{spread.deviation:.4f}"
-            )
+            deviation = "" if spread.deviation is None else f"{spread.deviation:.4f}"
+            of_mean = [f"{mean.scores[name]:.4f}"] if mean is not None and name in mean.scores else []
+            table.add_row(name, f"{spread.mean:.4f}", deviation, *of_mean)
         screen.print(table)
         folds = f", each over the frames of {setting.folds} folds together" if setting.folds > 1 else ""
         screen.print(f"over {n} seed{'s' * (n != 1)}{folds}", style="dim")

@@ -80,9 +80,10 @@ def run_study(document: Document, asked: StudyOptions) -> int:
         tell_members(kept, rows)
         return 0
     check_data(kept.members, asked.runs_dir, asked.access, compare=not asked.fresh)
+    missing = [member for member, stands in rows if asked.fresh or stands.state != "finished"]
+    _check_splits(missing, asked)
     kept.write_plugins()
     kept.write(kept.members)
-    missing = [member for member, stands in rows if asked.fresh or stands.state != "finished"]
     outcomes, stop = _run(kept, AllAtOnce(missing), kept.members, asked)
     tell_means(kept, _rows(kept, kept.members))
     return _end(kept, outcomes, stop)
@@ -122,6 +123,7 @@ def _run_sampled(kept: KeptStudy, space: Space, asked: StudyOptions) -> int:
     def save(trials: Sequence[Trial], members: Mapping[str, MemberExperiment]) -> None:
         kept.write(members.values(), trials)
 
+    _check_splits(kept.file.members(), asked)  # a trial splits as the study's base does, or it fails alone
     with hold(kept.folder):  # two that draw at once would write over each other's trials
         kept.write_plugins()
         trials = Trials(kept.file, space, known, best_of=best_of, save=save)
@@ -130,6 +132,12 @@ def _run_sampled(kept: KeptStudy, space: Space, asked: StudyOptions) -> int:
         outcomes, stop = _run(kept, trials, tuple(trials.members.values()), asked)
     tell_best(kept, space, trials.trials)
     return _end(kept, outcomes, stop)
+
+
+def _check_splits(members: Sequence[MemberExperiment], asked: StudyOptions) -> None:
+    from mabe_core.studies.splits import check_splits  # which loads torch
+
+    check_splits(members, asked.access)
 
 
 def _run(

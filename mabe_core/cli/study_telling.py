@@ -13,7 +13,7 @@ from mabe_core.experiment.text import inline_text
 from mabe_core.reports.console import console
 from mabe_core.runs.study import Trial
 from mabe_core.studies.keeping import KeptStudy
-from mabe_core.studies.sampling import Space
+from mabe_core.studies.sampling import Space, lower_is_better
 from mabe_core.studies.summary import Row, best_trial, means_table, members_table
 
 
@@ -42,7 +42,10 @@ def tell_means(kept: KeptStudy, rows: Sequence[Row]) -> None:
     finished = [row for row in rows if row[1].state == "finished"]
     if len(finished) > 1:
         console().print()
-        console().print(means_table(finished, kept.file.experiment.training.monitor))
+        experiment = kept.file.experiment
+        monitor = experiment.training.monitor
+        errors = lower_is_better(experiment)
+        console().print(means_table(finished, monitor, lower_is_better=monitor in errors))
 
 
 def tell_best(kept: KeptStudy, space: Space, trials: Sequence[Trial]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import attrs
 
 from mabe_core.comparing.bootstrap import DRAWS, Difference, difference
+from mabe_core.comparing.chosen import ByValidation, by_validation
 from mabe_core.comparing.counted import Metrics, OfCounts, metrics_of
 from mabe_core.comparing.groups import Group, grouped, metric_names
 from mabe_core.comparing.pairing import NotComparableError, pair
@@ -32,7 +33,8 @@ class Line:
 class Compared:
     """Groups, best first. against: the line that others are compared with; chosen: whether a user chose it.
 
-    metrics: the scores that are shown, the one that is sorted by first. notes: what is told beside them.
+    metrics: the scores that are shown, the one that is sorted by first. by_validation: which rows validation
+    chooses, where that can be told. notes: what is told beside them.
     """
 
     lines: tuple[Line, ...]
@@ -42,6 +44,7 @@ class Compared:
     lower_is_better: bool
     draws: int
     seed: int
+    by_validation: ByValidation | None
     notes: tuple[str, ...]
 
     @property
@@ -74,8 +77,10 @@ def compare_runs(
     for name in (metric, *(others or ())):
         if name not in names:
             raise UserError(f"no run has a score named {name!r}.{did_you_mean(name, names)}")
-    metrics = {id(group): _metrics(group) for group in groups}
-    lower = any(metric in each.lower_is_better for each in metrics.values())
+    lost: list[str] = []
+    metrics = {id(group): _metrics(group, lost) for group in groups}
+    errors = frozenset[str]().union(*(each.lower_is_better for each in metrics.values()))
+    lower = metric in errors
     groups.sort(key=lambda group: _rank(group, metric, lower))
     against = _best(groups) if baseline is None else _holding(groups, baseline)
     lines = []
@@ -86,9 +91,10 @@ def compare_runs(
         lines.append(
             Line(group, None if number == against else _difference(sides, metric, same, draws, seed))
         )
+    comparable = not any(isinstance(line.difference, str) for line in lines)
     shown = dict.fromkeys([metric, *(names if others is None else others)])
     kept = [run for group in groups for run in group.runs]
-    notes = [*told, *partly, *_of_runs(kept), *_of_differences(lines, metric)]
+    notes = [*told, *partly, *_of_runs(kept), *_of_differences(lines, metric, lost)]
     return Compared(
         lines=tuple(lines),
         against=against,
@@ -97,6 +103,7 @@ def compare_runs(
         lower_is_better=lower,
         draws=draws,
         seed=seed,
+        by_validation=by_validation(groups, metric, errors) if comparable else None,
         notes=tuple(dict.fromkeys(notes)),
     )
 
@@ -119,11 +126,13 @@ def _best(groups: Sequence[Group]) -> int:
     return next((k for k, group in enumerate(groups) if all(run.whole for run in group.runs)), 0)
 
 
-def _metrics(group: Group) -> Metrics:
+def _metrics(group: Group, lost: list[str]) -> Metrics:
+    """Return the metrics of a row; where plugins cannot be loaded, scores stay numbers, and why is told."""
     run = next((run for run in group.runs if run.whole is not None), group.runs[0])
     try:
         return metrics_of(run)
-    except UserError:  # its plugins are no longer there: scores stay, as numbers
+    except UserError as error:
+        lost.append(f"the metrics of {run.run.id} cannot be computed: {error.problems[0]}")
         return Metrics({}, frozenset({"loss"}))
 
 
@@ -180,7 +189,7 @@ def _of_runs(runs: Sequence[Tried]) -> Iterator[str]:
     yield from dict.fromkeys(run.whole.notice for run in runs if run.whole and run.whole.notice)
 
 
-def _of_differences(lines: Sequence[Line], metric: str) -> Iterator[str]:
+def _of_differences(lines: Sequence[Line], metric: str, lost: Sequence[str]) -> Iterator[str]:
     found = [line.difference for line in lines if isinstance(line.difference, Difference)]
     fewest = min((each.recordings for each in found), default=FEW)
     if fewest == 1:
@@ -188,7 +197,9 @@ def _of_differences(lines: Sequence[Line], metric: str) -> Iterator[str]:
     elif fewest < FEW:
         yield f"an interval over {fewest} recordings means little"
     if any(each.by != "pooled counts" for each in found):
-        yield f"{metric} does not follow from counts: differences are of its means over recordings"
+        why = "so" if lost else f"{metric} does not follow from counts:"
+        yield from lost
+        yield f"{why} differences are of its means over recordings"
     left_out = max((each.left_out for each in found), default=0)
     if left_out:
         yield f"up to {left_out} recordings that only one of two scored are left out of their difference"

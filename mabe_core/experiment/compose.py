@@ -14,6 +14,9 @@ from mabe_core.experiment.node import Node
 from mabe_core.experiment.yaml_source import MAX_DEPTH, read_file, read_value, similar_file
 
 MAX_CHAIN = 20
+# where keys are dotted themselves
+AXES_IN = (("study", "grid"), ("study", "sample", "space"))
+RANGE = ("low", "high", "log")
 
 
 def with_parents(node: Node, file: Path, problems: list[Problem]) -> Node:
@@ -135,12 +138,32 @@ def steps_of(key: str) -> list[str]:
     return re.sub(r"\[(\d+)\]", r".\1", key.strip()).split(".")
 
 
+def _steps_from(root: Node, steps: list[str]) -> list[str]:
+    """Return steps of which one may be a dotted key: what a study varies is named by such keys.
+
+    Behind the key of an axis there may stand the place of one of its values, or an end of its range.
+    """
+    for holder in AXES_IN:
+        before, rest = steps[: len(holder)], steps[len(holder) :]
+        if before != list(holder) or not rest:
+            continue
+        *_, axes = root.along(holder)
+        names = {tuple(steps_of(name)): name for name in axes.entries}
+        if tuple(rest) in names:
+            return [*before, names[tuple(rest)]]
+        *axis, last = rest
+        if tuple(axis) in names and (last.isdecimal() or last in RANGE):
+            return [*before, names[tuple(axis)], last]
+        return [*before, ".".join(rest)]
+    return steps
+
+
 def with_value(root: Node, key: str, value: Node) -> Node:
     """Return the experiment with a dotted key set, as `--set` sets it.
 
     Raises UserError at the value's location where the key leads through a list that has no such item.
     """
-    steps = steps_of(key)
+    steps = _steps_from(root, steps_of(key))
     if len(steps) + value.depth() > MAX_DEPTH:
         raise UserError(Problem(f"lists and maps are nested more than {MAX_DEPTH} deep.", value.location))
     return _set(root, steps, value, value.location, top=True)

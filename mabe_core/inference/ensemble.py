@@ -14,6 +14,7 @@ from mabe_core.inference.evaluating import Evaluated
 from mabe_core.inference.loading import load_chain
 from mabe_core.inference.study_scores import MemberScores, metrics_of
 from mabe_core.runs.scores import Stretch, read_frames, read_scores
+from mabe_core.runs.settings import by_setting
 from mabe_core.training.evaluation import Metrics, Scored, judged, pooled
 from mabe_core.training.post_processing import decide
 
@@ -57,6 +58,11 @@ def ensemble_scores(members: Sequence[MemberScores]) -> Evaluated | None:
         scores=pooled(metrics, scored),
         stretches=tuple(each.stretch for each in scored),
     )
+
+
+def setting_ensembles(members: Sequence[MemberScores]) -> list[Evaluated | None]:
+    """Return of each setting the scores of the mean of its own models, in the study's order."""
+    return [ensemble_scores(alike) for alike in by_setting(members, lambda member: member.settings)]
 
 
 def _add(member: MemberScores, sums: dict[Place, _Sums]) -> bool:

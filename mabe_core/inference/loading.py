@@ -12,7 +12,7 @@ from mabe_core.experiment import Experiment
 from mabe_core.inference.member import Member
 from mabe_core.inference.model import Model
 from mabe_core.models.building import build_model, read_experiment
-from mabe_core.models.finding import ModelSource, default_models_dir, find_model
+from mabe_core.models.finding import ModelSource, default_models_dir, find_model, find_study
 from mabe_core.registry import Registry
 from mabe_core.runs.checkpoints import read_pointer
 from mabe_core.runs.identity import providers
@@ -20,8 +20,6 @@ from mabe_core.runs.model_input import ModelInput, read_model_input
 from mabe_core.runs.post_processing import FILE as FITTED
 from mabe_core.runs.post_processing import read_post_processing
 from mabe_core.runs.record import Record, read_record
-from mabe_core.runs.study import Study
-from mabe_core.runs.study import find as find_run_or_study
 from mabe_core.training.post_processing import Chain, build_chain
 from mabe_core.training.scoring import Scorer
 from mabe_core.trust import trust as agree
@@ -74,17 +72,6 @@ def open_model(reference: str, runs_dir: Path, models_dir: Path, *, device: str 
     members = tuple(load_member(source, device) for source in sources)
     notes += dict.fromkeys(note for member in members for note in member.notes)
     return Model.of(f"{study.id}, the mean of {len(members)} models", members, tuple(notes))
-
-
-def find_study(reference: str, runs_dir: Path, models_dir: Path) -> Study | None:
-    """Return the study that a reference leads to, if it is one."""
-    if "@" in reference or os.sep in reference or (models_dir / reference).is_dir():
-        return None
-    try:
-        found = find_run_or_study(runs_dir, reference)
-    except UserError:
-        return None  # find_model says what is wrong
-    return found if isinstance(found, Study) else None
 
 
 def load_member(source: ModelSource, device: str, expects: ModelInput | None = None) -> Member:

@@ -107,6 +107,17 @@ def find_model(reference: str, runs_dir: Path, models_dir: Path, *, checkpoint: 
     return _of_run(reference, found, checkpoint)
 
 
+def find_study(reference: str, runs_dir: Path, models_dir: Path) -> Study | None:
+    """Return the study that a reference leads to, if it is one."""
+    if "@" in reference or os.sep in reference or (models_dir / reference).is_dir():
+        return None
+    try:
+        found = find(runs_dir, reference)
+    except UserError:
+        return None  # find_model says what is wrong
+    return found if isinstance(found, Study) else None
+
+
 def _check_one(reference: str, checkpoint: str) -> None:
     if checkpoint != "best":
         raise UserError(f"{reference} is one checkpoint, of which there is no {checkpoint!r}: name the run")

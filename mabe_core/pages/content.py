@@ -18,6 +18,7 @@ from mabe_core.pages.facts import Facts, facts_of, frames_of
 from mabe_core.pages.settings import (
     Setting,
     best_first,
+    by_validation,
     lower_is_better,
     main_metric,
     settings_of,
@@ -32,8 +33,9 @@ class Content:
     """What a page about a run or a study shows.
 
     settings: the best first by `metric`. chosen: the setting that scores of classes, confusion, calibration
-    and worst bouts are of. ethograms: those of the chosen setting, then others, as far as they are light
-    enough. left_out: how many are not. told: what is to be known of frames.
+    and worst bouts are of; chosen_by: "validation", or else the metric. ethograms: those of the chosen
+    setting, then others, as far as they are light enough. left_out: how many are not. told: what is to be
+    known of frames.
     """
 
     id: str
@@ -46,6 +48,7 @@ class Content:
     metric: str | None
     lower: bool
     chosen: Setting
+    chosen_by: str | None
     class_scores: tuple[classes.ClassScores, ...]
     confusion: classes.Confusion | None
     calibration: Calibration | None
@@ -131,9 +134,10 @@ def content_of(entry: RunDirectory | Study, runs_dir: Path) -> Content:
     metric = main_metric(members)
     lower = metric is not None and lower_is_better(members, metric)
     settings = tuple(best_first(settings_of(members), metric, lower=lower))
-    chosen = settings[0]
+    best = by_validation(settings)
+    chosen = best or settings[0]
     frames = _Frames()
-    for setting in settings:
+    for setting in sorted(settings, key=lambda each: each is not chosen):
         for member in setting.members:
             frames.add(member, chosen=setting is chosen)
     study = entry if isinstance(entry, Study) else None
@@ -148,6 +152,7 @@ def content_of(entry: RunDirectory | Study, runs_dir: Path) -> Content:
         metric=metric,
         lower=lower,
         chosen=chosen,
+        chosen_by="validation" if best else metric,
         class_scores=classes.class_scores(chosen.members),
         confusion=classes.confusion_of(chosen.members),
         calibration=frames.sums.result(),

@@ -29,6 +29,7 @@ def numbers(content: Content) -> dict[str, Any]:
             for setting in content.settings
         ],
         "chosen": content.chosen.name,
+        "chosen_by": content.chosen_by,
         "classes": [classes.as_dict(each) for each in content.class_scores],
         "confusion": attrs.asdict(content.confusion) if content.confusion else None,
         "calibration": attrs.asdict(content.calibration) if content.calibration else None,

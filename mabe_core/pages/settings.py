@@ -1,4 +1,4 @@
-"""The settings of a study: members that differ only by seed or fold, the best first."""
+"""The settings of a study: members that differ only by seed or fold, and which of them is the best."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from mabe_core.pages.facts import Facts
+from mabe_core.runs.choice import chosen
 from mabe_core.runs.settings import by_setting, setting_of, settings_text
 from mabe_core.runs.spread import Spread
 
@@ -54,6 +55,24 @@ def best_first(settings: Sequence[Setting], metric: str | None, *, lower: bool) 
         return (True, 0.0) if spread is None else (False, spread.mean if lower else -spread.mean)
 
     return sorted(settings, key=place)
+
+
+def by_validation(settings: Sequence[Setting]) -> Setting | None:
+    """Return the setting that is best on validation, where scores are of a test part that it did not see.
+
+    None where there is nothing to choose by.
+    """
+    members = [member for setting in settings for member in setting.members]
+    monitors = {member.record.monitor if member.record else None for member in members}
+    parts = {member.scores.held_out if member.scores else None for member in members}
+    if len(monitors) != 1 or parts != {"test"}:
+        return None
+    choice = chosen(
+        [setting.members for setting in settings],
+        lambda member: member.record.best if member.record else None,
+        lower_is_better=any(lower_is_better(members, monitor) for monitor in monitors if monitor),
+    )
+    return None if choice is None or choice.row is None else settings[choice.row]
 
 
 def _setting(members: tuple[Facts, ...]) -> Setting:

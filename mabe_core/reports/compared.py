@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
@@ -66,8 +68,17 @@ def as_json(compared: Compared) -> dict[str, Any]:
         "draws": compared.draws,
         "seed": compared.seed,
         "rows": [_json_row(compared, number, line) for number, line in enumerate(compared.lines)],
+        "by_validation": _json_choice(compared),
         "notes": list(compared.notes),
     }
+
+
+def _json_choice(compared: Compared) -> dict[str, Any] | None:
+    found = compared.by_validation
+    if found is None:
+        return None
+    rows = [{"fold": fold, "row": row + 1} for fold, row in found.choice.rows.items()]
+    return {"monitor": found.monitor, "rows": rows, "scores": {compared.metric: found.spread.as_dict()}}
 
 
 def as_rows(compared: Compared) -> tuple[list[str], list[list[Any]]]:
@@ -167,4 +178,22 @@ def _legend(compared: Compared) -> list[str]:
             f"differences are paired on the frames that both scored{pooled} and averaged over seeds"
             f"{drawn if most > 1 else ''}"
         )
-    return told
+    return [*told, *_by_validation(compared)]
+
+
+def _by_validation(compared: Compared) -> Iterator[str]:
+    """Yield which rows validation chooses: the best of the held-out part was seen by looking at that part."""
+    found = compared.by_validation
+    if found is None:
+        return
+    row = found.choice.row
+    score = f"{compared.metric} {found.spread}"
+    if row is None:
+        folds = Counter(found.choice.rows.values())
+        each = ", ".join(f"row {number + 1} in {folds[number]}" for number in sorted(folds))
+        yield f"validation ({found.monitor}) chooses, in each fold by itself: {each}; which then has {score}"
+    else:
+        beside = (
+            "" if row == 0 else "; row 1 is the best by the scores of the held-out part, which flatters it"
+        )
+        yield f"validation ({found.monitor}) chooses row {row + 1}: {score}{beside}"

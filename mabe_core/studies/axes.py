@@ -69,7 +69,7 @@ def items_at(document: Document, *path: str | int) -> tuple[Node, ...]:
 
 
 def _grid(document: Document, study: StudySection) -> Iterator[Axis]:
-    for key in study.grid:
+    for key in study.axes:
         yield Axis(key, items_at(document, "grid", key))
 
 
@@ -94,11 +94,14 @@ def _folds(document: Document, study: StudySection) -> tuple[tuple[tuple[str, No
 
 
 def _faults(document: Document, study: StudySection) -> Iterator[Problem]:
-    varied = [*study.grid, *(study.sample.space if study.sample else ())]
+    drawn = study.sample.drawn if study.sample else {}
+    varied = [*study.axes, *drawn]
     if not (varied or study.seeds or study.folds):
         message = "varies nothing: give it `seeds`, `folds`, a `grid` or a `sample`, or leave it out."
         yield document.problem(("study",), message)
-    if len(set(study.seeds)) < len(study.seeds):
+    if study.sample and not drawn:
+        yield document.problem(("study", "sample", "space"), "has no keys left: leave `sample` out too.")
+    if study.seeds and len(set(study.seeds)) < len(study.seeds):
         yield document.problem(("study", "seeds"), "has the same seed twice.")
     if study.fold_plan and study.fold_plan.number > MOST_MEMBERS:
         message = f"{study.fold_plan.number} folds are more experiments than a study has: {MOST_MEMBERS}."
@@ -108,7 +111,7 @@ def _faults(document: Document, study: StudySection) -> Iterator[Problem]:
         taken |= {"data.split.folds": "`folds`", FOLD: "`folds`"}
         if study.fold_plan and study.fold_plan.by:
             taken["data.split.group_by"] = "`folds`"
-    for key, values in study.grid.items():
+    for key, values in study.axes.items():
         yield from _key_faults(document, ("study", "grid", key), key, taken)
         taken[key] = "the grid"
         written = [json.dumps(value, sort_keys=True) for value in values]
@@ -117,7 +120,7 @@ def _faults(document: Document, study: StudySection) -> Iterator[Problem]:
         for index, value in enumerate(written):
             if value in written[:index]:
                 yield document.problem(("study", "grid", key, index), "is in the list twice.")
-    for key in study.sample.space if study.sample else ():
+    for key in drawn:
         yield from _key_faults(document, ("study", "sample", "space", key), key, taken)
 
 

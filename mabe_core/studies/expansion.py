@@ -50,7 +50,7 @@ class StudyFile:
     def axes(self) -> list[str]:
         """The dotted keys that members differ by."""
         sample = self.experiment.study.sample if self.experiment.study else None
-        return [*(sample.space if sample else ()), *(axis.key for axis in self.plan.axes)]
+        return [*(sample.drawn if sample else ()), *(axis.key for axis in self.plan.axes)]
 
     @property
     def samples(self) -> bool:
@@ -122,6 +122,8 @@ def study_id(study: StudyFile, members: Iterable[MemberExperiment]) -> str:
     if study.experiment.study and study.experiment.study.sample:
         sample = node_at(study.document, "sample").plain()
         made_of["sample"] = {key: value for key, value in sample.items() if key != "trials"}
+        space = made_of["sample"]["space"]
+        made_of["sample"]["space"] = {key: value for key, value in space.items() if value is not None}
     canonical = json.dumps(made_of, sort_keys=True, separators=(",", ":"))
     return f"{study.experiment.name}-{hashlib.sha256(canonical.encode()).hexdigest()[:10]}"
 

@@ -56,7 +56,7 @@ class Space:
                     optuna.trial.create_trial(params=params, distributions=distributions, value=trial.value)
                 )
         asked = study.ask(distributions)
-        return {key: self._node(key, asked.params[key]) for key in self.sample.space}
+        return {key: self._node(key, asked.params[key]) for key in self.sample.drawn}
 
     def corners(self) -> Iterator[dict[str, Node]]:
         """Yield settings in which each end of each range, and each choice, occurs: what has to be valid."""
@@ -65,7 +65,7 @@ class Space:
             **self.choices,
         }
         for number in range(max(map(len, every.values()))):
-            yield {key: every[key][number % len(every[key])] for key in self.sample.space}
+            yield {key: every[key][number % len(every[key])] for key in self.sample.drawn}
 
     def _distribution(self, distributions: Any, key: str) -> Any:
         if key in self.choices:
@@ -105,13 +105,13 @@ def space(study: StudyFile) -> Space:
     found = Space(
         sample=sample,
         lower_is_better=study.experiment.training.monitor in lower_is_better(study.experiment),
-        ranges={key: value for key, value in sample.space.items() if isinstance(value, Range)},
+        ranges={key: value for key, value in sample.drawn.items() if isinstance(value, Range)},
         choices={
             key: items_at(study.document, "sample", "space", key)
-            for key, value in sample.space.items()
+            for key, value in sample.drawn.items()
             if not isinstance(value, Range)
         },
-        places={key: node_at(study.document, "sample", "space", key) for key in sample.space},
+        places={key: node_at(study.document, "sample", "space", key) for key in sample.drawn},
     )
     for settings in found.corners():
         study.members(settings)
@@ -143,7 +143,7 @@ def _is_whole(found: Range) -> bool:
 
 
 def _faults(study: StudyFile, sample: Sample) -> Iterator[Problem]:
-    for key, value in sample.space.items():
+    for key, value in sample.drawn.items():
         path = ("study", "sample", "space", key)
         if not isinstance(value, Range):
             if not value:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from mabe_core.runs.settings import SPREAD_OVER, by_setting, setting_of, value_text
+from mabe_core.runs.choice import Choice, chosen
+from mabe_core.runs.settings import FOLD, SPREAD_OVER, by_setting, setting_of, settings_text, value_text
 from mabe_core.runs.spread import Spread
 from mabe_core.runs.study import Trial
 from mabe_core.studies.expansion import MemberExperiment
@@ -32,11 +35,12 @@ def members_table(rows: Sequence[Row]) -> Table:
     return table
 
 
-def means_table(rows: Iterable[Row], monitor: str) -> Group:
+def means_table(rows: Iterable[Row], monitor: str, *, lower_is_better: bool = False) -> Group:
     """Return a line a setting: the mean of its members' scores over seeds and folds, its spread, how many.
 
     Scores are of the held-out part, where all members have been scored on one, else the best on validation.
-    Below stands what a split has to confess.
+    Below stands which setting validation chooses, where that is not the part shown, and what a split has to
+    confess.
     """
     scored = [(member, stands.record) for member, stands in rows if stands.record is not None]
     held_out = all(monitor in record.held_out for _, record in scored)
@@ -46,7 +50,8 @@ def means_table(rows: Iterable[Row], monitor: str) -> Group:
         table.add_column(key, overflow="fold")
     for title in ("mean", "sd", "n"):
         table.add_column(title, justify="right")
-    for alike in by_setting(scored, lambda each: each[0].settings):
+    settings_rows = by_setting(scored, lambda each: each[0].settings)
+    for alike in settings_rows:
         spread = Spread.of(record.held_out[monitor] if held_out else record.best for _, record in alike)
         if spread is None:
             continue
@@ -56,9 +61,20 @@ def means_table(rows: Iterable[Row], monitor: str) -> Group:
         table.add_row(*(value_text(settings[key]) for key in keys), *told)
     parts = {"test" if "test" in record.report.get("parts", {}) else VALIDATION for _, record in scored}
     what = f"on {' and '.join(sorted(parts))}" if held_out else f"best on {VALIDATION}"
-    chosen = "" if held_out and VALIDATION not in parts else ", which also chose the checkpoint"
+    also = "" if held_out and VALIDATION not in parts else ", which also chose the checkpoint"
+    choice = None
+    if held_out and VALIDATION not in parts:
+        choice = chosen(
+            settings_rows,
+            lambda each: each[1].best,
+            fold_of=lambda each: each[0].settings.get(FOLD),
+            lower_is_better=lower_is_better,
+        )
     notices = dict.fromkeys(record.notice for _, record in scored if record.notice)
-    return Group(f"{monitor}, {what}{chosen}:", table, *(Text(each, style="yellow") for each in notices))
+    chosen_by = _choice_text(choice, [setting_of(each[0][0].settings) for each in settings_rows])
+    return Group(
+        f"{monitor}, {what}{also}:", table, *chosen_by, *(Text(each, style="yellow") for each in notices)
+    )
 
 
 def best_trial(trials: Sequence[Trial], *, lower_is_better: bool) -> Trial | None:
@@ -66,6 +82,20 @@ def best_trial(trials: Sequence[Trial], *, lower_is_better: bool) -> Trial | Non
     valued = [(trial.value, trial) for trial in trials if trial.value is not None]
     choose = min if lower_is_better else max
     return choose(valued, key=lambda each: each[0])[1] if valued else None
+
+
+def _choice_text(choice: Choice | None, settings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what validation chooses, in each fold by itself; nothing where there is nothing to choose."""
+    if choice is None:
+        return
+    folds = Counter(choice.rows.values())
+    each = [(settings_text(settings[row]), folds[row]) for row in sorted(folds)]
+    if len(each) == 1:
+        yield f"validation chooses {each[0][0]}"
+    else:
+        yield "validation chooses, in each fold by itself: " + "; ".join(
+            f"{words} in {number}" for words, number in each
+        )
 
 
 def _title(key: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from mabe_core.runs.directory import RunDirectory, all_runs
 from mabe_core.runs.study import Member, Study, write_study
 from tests.conftest import Outcome
-from tests.made_runs import CLASSES, made_run, made_scores
+from tests.made_runs import CLASSES, made_run, made_scores, write_record
 
 Mabe = Callable[..., Outcome]
 GOOD = np.array([[50, 5, 0], [5, 30, 5], [0, 2, 8]])
@@ -98,6 +99,57 @@ def test_a_baseline_of_ones_own(mabe: Mabe, study: Study) -> None:
     assert [row["baseline"] for row in found["rows"]] == [False, True]
     assert found["rows"][0]["difference"]["low"] > 0
     assert "less row 2" in mabe("compare", study.id, "--baseline", worst).out
+
+
+def two_widths(folder: Path, best: Mapping[tuple[int, int | None], float], **how: Any) -> list[str]:
+    """Make runs of two widths, the wider better on test; best: the validation score by width and fold."""
+    made = []
+    for (dim, fold), score in best.items():
+        words = () if fold is None else (f"data.split={{name: recordings, folds: 2, fold: {fold}}}",)
+        run = made_run(folder, f"model.hidden_dim={dim}", *words, best=score, **how)
+        films_of_fold = {
+            f"{name}{fold}": each for name, each in films(GOOD if dim == 32 else POOR, 6).items()
+        }
+        made_scores(run, films_of_fold)
+        made.append(run.id)
+    return made
+
+
+def test_validation_chooses_not_the_scores_that_are_shown(mabe: Mabe, folder: Path) -> None:
+    made = two_widths(folder, {(16, None): 0.8, (32, None): 0.6})
+    told = mabe("compare", *made).out
+    found = json.loads(mabe("compare", *made, "--json").out)
+    assert [row["settings"]["model.hidden_dim"] for row in found["rows"]] == [32, 16]
+    assert found["by_validation"]["rows"] == [{"fold": None, "row": 2}]
+    assert found["by_validation"]["scores"]["macro_f1"] == found["rows"][1]["scores"]["macro_f1"]
+    assert "validation (macro_f1) chooses row 2: 0." in told.replace("macro_f1 0.", "0.")
+    assert "row 1 is the best by the scores of the held-out part, which flatters it" in told
+    errors = two_widths(folder / "errors", {(16, None): 0.8, (32, None): 0.6}, monitor="loss")
+    words = ("--runs-dir", folder / "errors", "--metric", "macro_f1", "--json")
+    assert json.loads(mabe("compare", *errors, *words).out)["by_validation"]["rows"][0]["row"] == 1
+
+
+def test_each_fold_chooses_by_its_own_validation(mabe: Mabe, folder: Path) -> None:
+    made = two_widths(folder, {(16, 0): 0.8, (32, 0): 0.6, (16, 1): 0.1, (32, 1): 0.2})
+    found = json.loads(mabe("compare", *made, "--json").out)
+    assert found["by_validation"]["rows"] == [{"fold": 0, "row": 2}, {"fold": 1, "row": 1}]
+    values = [row["scores"]["macro_f1"]["values"] for row in found["rows"]]
+    assert found["by_validation"]["scores"]["macro_f1"]["values"] == [values[1][0], values[0][1]]
+    assert "row 1 in 1, row 2 in 1; which then has macro_f1 0." in mabe("compare", *made).out
+
+
+@pytest.mark.parametrize("case", ["validation", "no score", "other monitors"])
+def test_nothing_is_said_to_be_chosen_where_nothing_can_tell(mabe: Mabe, folder: Path, case: str) -> None:
+    one, other = (made_run(folder, f"model.hidden_dim={dim}") for dim in (16, 32))
+    for run, matrix in ((one, POOR), (other, GOOD)):
+        made_scores(run, films(matrix), part="validation" if case == "validation" else "test")
+    if case == "no score":
+        write_record(one, best=None)
+    if case == "other monitors":
+        write_record(one, monitor="accuracy")
+    told = mabe("compare", one.id, other.id)
+    assert "chooses" not in told.out
+    assert json.loads(mabe("compare", one.id, other.id, "--json").out)["by_validation"] is None
 
 
 def other_labels(folder: Path) -> RunDirectory:
@@ -211,6 +263,24 @@ def test_other_content_of_a_plugin_file_is_another_row(mabe: Mabe, folder: Path,
     assert [list(row["settings"]) for row in rows] == [["code of model ours"]] * 2
 
 
+def test_a_row_whose_plugin_files_were_not_agreed_to_says_so(
+    mabe: Mabe, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "ours.py"
+    file.write_text(PLUGIN)
+    made = []
+    for seed, matrix in ((0, GOOD), (1, POOR)):
+        run = made_run(folder, "model=ours", f"training.epochs={1 + seed}", plugins=[file])
+        made_scores(run, films(matrix))
+        made.append(run.id)
+    assert "cannot be computed" not in mabe("compare", *made).out
+    monkeypatch.setenv("MABE_TRUSTED", str(tmp_path / "nobody"))
+    told = " ".join(mabe("compare", *made).out.split())
+    assert f"the metrics of {made[0]} cannot be computed" in told
+    assert "Read it, then agree to it: `--trust" in told
+    assert "so differences are of its means over recordings" in told
+
+
 PLUGIN = '''
 """A model by name only."""
 
@@ -270,6 +340,6 @@ def test_of_one_recording_no_draws_are_told(mabe: Mabe, folder: Path) -> None:
 
 
 def test_where_one_run_is_wanted_a_study_is_told_to_be_one(mabe: Mabe, study: Study) -> None:
-    told = mabe("models", "add", "made-01", "--name", "mice")
+    told = mabe("export", "made-01", "-o", "mice")
     assert told.code == 2
     assert told.err.startswith(f"error: {study.id} is a study of 7 runs: name one of them (made-")

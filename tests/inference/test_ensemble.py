@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 
 import numpy as np
@@ -31,14 +33,15 @@ def evaluate(mabe, tiny, tmp_path):
     """Return a function that makes runs of the tiny experiment a study, and what is told of it."""
 
     def run(split: str, *members: dict) -> dict:
-        tiny.write_text(tiny.read_text() + "post_processing: [hmm]\n")
+        if "post_processing" not in tiny.read_text():
+            tiny.write_text(tiny.read_text() + "post_processing: [hmm]\n")
         ids: list[str] = []
         for settings in members:
             changed = [f"{key}={value}" for key, value in settings.items()]
             words = [word for each in (*QUICK, f"data.split={split}", *changed) for word in ("--set", each)]
             outcome = mabe("run", tiny, *words)
             assert outcome.code == 0, outcome.err
-            ids += [each.id for each in all_runs(tmp_path / "runs") if each.id not in ids]
+            ids.append(outcome.out.rpartition("experiment id")[2].split()[0])
         found = tuple(Member(id=each, settings=settings) for each, settings in zip(ids, members, strict=True))
         study = Study(id=STUDY, name="tiny", description="", axes=list(members[0]), members=found, text="")
         write_study(tmp_path / "runs", study)
@@ -76,6 +79,20 @@ def test_models_that_were_trained_on_a_recording_have_no_say_in_it(evaluate, tmp
     assert sorted(found) == sorted(sums)
     assert told["ensemble"]["model"] == "the mean of 2 models a recording"
     assert all(np.allclose(total.sum(1), 2, atol=0.01) for total in sums.values())
+
+
+def test_each_setting_has_the_mean_of_its_own_models(evaluate, mabe):
+    parts = "{name: recordings, validation: [tiny1], test: [tiny2, tiny3]}"
+    grid = [{"model.hidden_dim": dim, "seed": seed} for dim in (8, 16) for seed in (1, 2)]
+    both = evaluate(parts, *grid)
+    assert "ensemble" in mabe("evaluate", STUDY).out
+    rows = list(csv.DictReader(io.StringIO(mabe("evaluate", STUDY, "--csv").out)))
+    for number, dim in enumerate((8, 16)):
+        alone = evaluate(parts, *[each for each in grid if each["model.hidden_dim"] == dim])
+        assert both["settings"][number]["ensemble"] == alone["ensemble"]["scores"]
+        assert alone["settings"][0]["ensemble"] is None
+        (row,) = [r for r in rows if r["model.hidden_dim"] == str(dim) and r["metric"] == "macro_f1"]
+        assert float(row["ensemble"]) == alone["ensemble"]["scores"]["macro_f1"]
 
 
 def test_a_study_of_one_model_a_fold_has_none(evaluate):

@@ -12,9 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from mabe_core.errors import UserError
 from mabe_core.models.adding import check
 from mabe_core.models.folder import ModelFolder
+from mabe_core.models.of_study import best_member
+from mabe_core.runs.directory import RunDirectory
 from mabe_core.runs.study import Member, Study, write_study
+from tests.made_runs import made_run, write_record
 
 PROMOTE = """\
 import sys
@@ -74,6 +78,52 @@ def test_promoting_moves_an_alias_and_alias_alone_does_not(mabe, rats):
     assert listed(mabe) == {"rats@1": [], "rats@2": ["paper"]}
     assert mabe("models", "alias", "rats", "paper", "--remove").code == 0
     assert listed(mabe) == {"rats@1": [], "rats@2": []}
+
+
+def test_of_a_study_the_member_is_kept_that_is_best_on_validation(mabe, runs):
+    members = [Member(id=run.name, settings={"seed": seed}) for run, seed in zip(runs, (7, 8), strict=True)]
+    study = Study(
+        id="tiny-00000000aa", name="tiny", description="", axes=["seed"], members=tuple(members), text=""
+    )
+    write_study(runs[0].parent, study)
+    for best in (0, 1):
+        for number, run in enumerate(runs):
+            write_record(RunDirectory(run), best=0.9 if number == best else 0.4)
+        told = mabe("models", "add", study.id, "--name", f"rats{best}")
+        assert told.code == 0, told.err
+        assert (
+            f"{study.id}: {runs[best].name} is kept, the run with the best macro_f1 on validation, 0.9000"
+            in told.out
+        )
+        (kept,) = json.loads(mabe("models", "--json").out)[best:]
+        assert kept["run"] == runs[best].name
+
+
+def test_of_a_grid_the_setting_is_kept_whose_mean_is_best_and_unfinished_members_have_no_say(tmp_path):
+    def member(name: str, dim: int, seed: int, best: float | None, **record):
+        run = made_run(tmp_path, f"model.hidden_dim={dim}", f"seed={seed}", best=best, **record)
+        return Member(id=run.id, settings={"model.hidden_dim": dim, "seed": seed})
+
+    def kept(*members: Member):
+        made = Study(id="m-00000000aa", name="m", description="", axes=[], members=members, text="")
+        return best_member(made, tmp_path)
+
+    narrow = [member("narrow", 8, 0, 0.5), member("narrow", 8, 1, 0.6)]
+    wide = [member("wide", 16, 0, 0.1), member("wide", 16, 1, 0.9)]
+    found = kept(*narrow, *wide)
+    assert found.member == narrow[1]
+    assert "of hidden_dim=8, the best on validation (macro_f1 0.5500 over 2 runs)" in found.told
+    failed = member("failed", 32, 0, 0.99, state="failed")
+    with_failed = kept(*narrow, failed)
+    assert with_failed.member == narrow[1]
+    assert "1 of the 3 members are not finished, and had no say" in with_failed.told
+    with pytest.raises(UserError, match="no member of m-00000000aa is finished"):
+        kept(failed)
+    other = member("other", 64, 0, 0.7, monitor="accuracy")
+    with pytest.raises(UserError, match=r"chosen by different scores \(accuracy and macro_f1\)"):
+        kept(*narrow, other)
+    losses = [member("a", 8, 2, 0.5, monitor="loss"), member("b", 16, 2, 0.4, monitor="loss")]
+    assert kept(*losses).member == losses[1]
 
 
 def test_the_history_tells_every_change_in_its_order(mabe, rats):
@@ -180,7 +230,7 @@ def test_a_study_is_told_with_its_members(mabe, runs):
         id="seeds-0123456789", name="seeds", description="", axes=["seed"], members=(member,), text=""
     )
     write_study(runs[0].parent, study)
-    outcome = mabe("models", "add", "seeds", "--name", "paper")
+    outcome = mabe("models", "card", "seeds")
     assert outcome.code == 2
     assert f"seeds-0123456789 is a study of 1 run: name one of them ({runs[0].name})" in outcome.err
 

@@ -209,6 +209,25 @@ def test_a_score_that_is_an_error_is_sorted_the_other_way(tmp_path: Path) -> Non
     assert list(parsed(found, tmp_path).rows("scores of settings")) == ["model=gru", "model=transformer"]
 
 
+def test_what_is_looked_into_is_the_setting_that_validation_chooses(tmp_path: Path) -> None:
+    found = made_study(tmp_path, seeds=2, part="test")
+    (first, other) = list(parsed(found, tmp_path).rows("scores of settings"))
+    for better, worse in ((first, other), (other, first)):
+        for member in found.members:
+            run = RunDirectory(tmp_path / member.id)
+            made_record(run.id, best=0.8 if f"model={member.settings['model']}" == better else 0.7).save(run)
+        shown = parsed(found, tmp_path)
+        assert f"Of the setting that validation chooses, {better}: 2 runs" in shown.text
+        ids = [member.id for member in found.members if f"model={member.settings['model']}" == better]
+        told = numbers(content_of(found, tmp_path))
+        assert (told["chosen"], told["chosen_by"]) == (better, "validation")
+        assert {bout["member"] for bout in told["bad_bouts"]} <= set(ids)
+        assert worse in shown.rows("scores of settings")
+    run = RunDirectory(tmp_path / found.members[0].id)
+    made_record(run.id, best=None).save(run)
+    assert f"Of the best setting, {first}" in parsed(found, tmp_path).text
+
+
 def test_each_member_with_its_settings(study: tuple[Study, Path], study_page: Page) -> None:
     rows = study_page.rows("every run")
     assert {name: [row[0][0], row[1][0]] for name, row in rows.items()} == {

@@ -66,6 +66,38 @@ def test_a_study_may_be_extended(write_study, tmp_path: Path) -> None:
     assert len(expanded(child)) == 6
 
 
+GRID = "  grid:\n    optimizer.learning_rate: [1e-3, 1e-2]\n    training.epochs: [1, 2]\n"
+
+
+@pytest.mark.parametrize(
+    ("override", "varied", "number"),
+    [
+        ("study.grid.optimizer.learning_rate=null", ["training.epochs", "seed"], 4),
+        ("study.grid.optimizer.learning_rate=[1e-4]", ["optimizer.learning_rate", "training.epochs", "seed"], 4),
+        ("study.grid.optimizer.learning_rate.1=1e-4", ["optimizer.learning_rate", "training.epochs", "seed"], 8),
+        ("study.grid.model.hidden_dim=[8, 16]", ["optimizer.learning_rate", "training.epochs", "model.hidden_dim", "seed"], 16),
+        ("study.grid={training.epochs: null}", ["optimizer.learning_rate", "seed"], 4),
+        ("study.grid=null", ["seed"], 2),
+        ("study.seeds=null", ["optimizer.learning_rate", "training.epochs"], 4),
+    ],
+)  # fmt: skip
+def test_an_axis_is_dropped_replaced_or_added_by_its_own_dotted_key(
+    write_study, override: str, varied: list[str], number: int
+) -> None:
+    members = expanded(write_study(GRID + "  seeds: [0, 1]\n"), override)
+    assert list(members[0].settings) == varied
+    assert len(members) == number
+    if "1e-4" in override:
+        assert 1e-4 in {member.settings["optimizer.learning_rate"] for member in members}
+
+
+def test_a_child_drops_an_axis_of_the_study_that_it_extends(write_study, tmp_path: Path) -> None:
+    write_study(GRID)
+    child = tmp_path / "child.yaml"
+    child.write_text(f"extends: {FILE}\nstudy: {{grid: {{training.epochs: null}}}}\n", encoding="utf-8")
+    assert [list(member.settings) for member in expanded(child)] == [["optimizer.learning_rate"]] * 2
+
+
 def test_growing_makes_another_study_of_the_same_members(write_study) -> None:
     file = write_study("  seeds: [0, 1]\n")
     small, large = opened(file), opened(file, "study.seeds=[0, 1, 2]")
@@ -81,7 +113,7 @@ def test_growing_makes_another_study_of_the_same_members(write_study) -> None:
         ("  seeds: [-1]\n", ["@1: study.seeds: item 0 must be >= 0"]),
         ("  sedes: [1]\n", ["@1: study.sedes: there is no key `sedes` in study. Did you mean 'seeds'?"]),
         ("  grid: {model: []}\n", ["study.grid.model: has no values"]),
-        ("  grid: {model: transformer}\n", ["study.grid.model: expects a list of any values, not the text"]),
+        ("  grid: {model: transformer}\n", ["study.grid.model: expects a list of any values or null, not the text"]),
         ("  grid: {training.epochs: [1, 2, 1]}\n", ["study.grid.training.epochs[2]: is in the list twice"]),
         ("  grid: {name: [a, b]}\n", ["study.grid.name: `name` is the same in all"]),
         ("  seeds: [1]\n  grid: {seed: [2]}\n", ["@2: study.grid.seed: is varied already, by `seeds`"]),

@@ -131,6 +131,27 @@ def test_a_member_that_fails_is_told_at_the_end_and_stops_no_other(mabe, write_s
     assert outcome.err.startswith("error: tiny-")
 
 
+@pytest.mark.parametrize(
+    ("folds", "told"),
+    [
+        ("5", "there are 4 recordings: too few for 5 folds."),
+        ("{number: 2, by: subject}", "recording 'tiny0' has no 'subject' to group by. Valid: recording."),
+    ],
+)
+def test_a_split_that_cannot_work_is_told_once_before_any_member_starts(
+    mabe, write_study, runs: Path, folds: str, told: str
+) -> None:
+    file = write_study(
+        f"  seeds: [0, 1]\n  folds: {folds}\n",
+        ("  sequence_length: 16", "  split: recordings\n  sequence_length: 16"),
+    )
+    outcome = mabe("run", file)
+    assert outcome.code == 2
+    line = file.read_text().splitlines().index(f"  folds: {folds}") + 1
+    assert outcome.err == f"error: {file}:{line}: data.split: {told}\n"
+    assert not runs.exists()
+
+
 def test_the_process_of_a_member_that_dies_is_told(start_mabe, write_study, runs: Path) -> None:
     running = start_mabe("run", write_study("  seeds: [0]\n", *LONG))
     wait_until(lambda: any((run.path / "last.json").exists() for run in held(runs)))

@@ -12,6 +12,7 @@ import pytest
 from mabe_core.errors import UserError
 from mabe_core.runs.directory import all_runs
 from mabe_core.runs.study import Study, Trial
+from mabe_core.studies.expansion import study_id
 from mabe_core.studies.sampling import settled, space
 from tests.made_runs import all_studies
 
@@ -84,6 +85,23 @@ def test_every_draw_is_inside_the_space_and_learns_from_what_came_before(write_s
         )  # larger is better
     rates = [trial.settings["optimizer.learning_rate"] for trial in trials]
     assert sum(rates[-10:]) > 2 * sum(rates[:10])
+
+
+def test_one_end_of_a_range_or_a_whole_range_is_set_by_its_own_dotted_key(write_study) -> None:
+    file = write_study(SPACE)
+    set_ = opened(
+        file, "study.sample.space.optimizer.learning_rate.low=1e-3", "study.sample.space.scheduler=null"
+    )
+    drawn_from = space(set_)
+    assert drawn_from.ranges["optimizer.learning_rate"].low == 1e-3
+    assert set(drawn_from.draw(0, [])) == {"optimizer.learning_rate", "model.num_layers"}
+    shorter = file.with_name("shorter.yaml")
+    shorter.write_text(
+        file.read_text().replace("scheduler: [cosine, null, {name: cosine, min_lr: 1e-4}]", "")
+    )
+    dropped = opened(file, "study.sample.space.scheduler=null")
+    same = opened(shorter)
+    assert study_id(dropped, dropped.members()) == study_id(same, same.members())
 
 
 def test_an_error_is_made_smaller_and_a_score_larger(write_study) -> None:

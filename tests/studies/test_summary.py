@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -22,13 +22,15 @@ from .conftest import opened
 STUDY = "  seeds: [0, 1]\n  grid: {model.hidden_dim: [8, 16]}\n"
 
 
-def told(file: Path, runs: Path, part: str, notice: str = "") -> list[str]:
+def told(
+    file: Path, runs: Path, part: str, notice: str = "", best: Sequence[float | None] = (0.6,) * 4
+) -> list[str]:
     """Return the lines of the means of made runs, whose scores follow from their place."""
     members = opened(file).members()
     for place, member in enumerate(members):
         run = RunDirectory(runs / member.id)
         run.make()
-        made_record(member.id, report={"parts": {part: {}}}, notice=notice).save(run)
+        made_record(member.id, report={"parts": {part: {}}}, notice=notice, best=best[place]).save(run)
         write_record(run, held_out={"macro_f1": place / 10})
     screen = Console(width=100)
     with screen.capture() as captured:
@@ -39,9 +41,19 @@ def told(file: Path, runs: Path, part: str, notice: str = "") -> list[str]:
 
 
 def test_means_are_by_setting_and_say_of_which_part(write_study: Callable[..., Path], tmp_path: Path) -> None:
-    first, _, *rows = told(write_study(STUDY), tmp_path / "runs", "test")
+    first, _, *rows, _ = told(write_study(STUDY), tmp_path / "runs", "test")
     assert first == "macro_f1, on test:"
     assert [row.split() for row in rows] == [["8", "0.0500", "0.0707", "2"], ["16", "0.2500", "0.0707", "2"]]
+
+
+def test_validation_chooses_a_setting_not_the_scores_that_are_shown(
+    write_study: Callable[..., Path], tmp_path: Path
+) -> None:
+    best = [0.9, 0.7, 0.3, 0.2]  # the first setting's, whose scores on test are the lower ones
+    *_, chosen = told(write_study(STUDY), tmp_path / "runs", "test", best=best)
+    assert chosen == "validation chooses hidden_dim=8"
+    unknown = told(write_study(STUDY), tmp_path / "other", "test", best=[None, *best[1:]])
+    assert "chooses" not in "".join(unknown)
 
 
 def test_scores_of_what_chose_the_checkpoint_are_told_to_be_that(
