@@ -28,8 +28,8 @@ FRAMES, FPS = 40, 10.0
 class Subject:
     """One file to be changed. read: raises what is wrong with it.
 
-    form: yaml, json, sealed (JSON with a hash of itself), lines (of JSON), table, h5, or bytes, whose structure is
-        not known.
+    form: yaml, json, sealed (JSON that holds its hash), lines (of JSON), table, h5, or bytes: of a structure
+        that is not known.
     path: where it lies, below the folder that it was made in. weight: how often it is taken, beside others.
     """
 
