@@ -29,7 +29,7 @@ from soak.telling import parser, tell
 SECONDS, PATIENCE = 10.0, 120.0
 MEMORY = 2 << 30
 # a worker begins anew after so many, so that nothing that piles up hides
-PORTION = 10_000
+PORTION = 5000
 ENDED = "ended"
 
 
@@ -72,6 +72,7 @@ def fuzz(first: int, inputs: int, asked: Any, *, telling: bool) -> dict[str, Any
                 faults.append(f"input {number}, {result['name']}: {result['told']}")
             if telling:
                 print(f"{number} {result['name']} ({result['how']}) {result['outcome']}: {result['told']}")
+        print(f"{at - first:,} inputs, {len(faults)} faults", flush=True)
     return {
         "inputs": sum(counts[each] for each in ("worked", "refused", "failed")),
         **dict(sorted(counts.items())),
