@@ -72,6 +72,7 @@ def fuzz(first: int, inputs: int, asked: Any, *, telling: bool) -> dict[str, Any
                 faults.append(f"input {number}, {result['name']}: {result['told']}")
             if telling:
                 print(f"{number} {result['name']} ({result['how']}) {result['outcome']}: {result['told']}")
+        print(f"{at - first:,} inputs, {len(faults)} faults", flush=True)
     return {
         "inputs": sum(counts[each] for each in ("worked", "refused", "failed")),
         **dict(sorted(counts.items())),

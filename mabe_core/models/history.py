@@ -94,7 +94,7 @@ def parse_event(content: bytes | str, place: str) -> Event:
     names = Names(
         **{
             **known(after, Names),
-            "versions": tuple(Version(**known(each, Version)) for each in after["versions"]),
+            "versions": tuple(Version(**known(each, Version)) for each in after.get("versions", ())),
         }
     )
     return Event(**{**known(found, Event), "after": names})
