@@ -30,6 +30,7 @@ from mabe_core.experiment.schema import Checkpoint as Keeping
 from mabe_core.runs import checkpoints
 from mabe_core.runs.opening import open_run
 from mabe_core.training import saving
+from mabe_core.training.assembling import find_device
 from mabe_core.training.choosing import choose_step
 from mabe_core.training.events import unobserved
 from mabe_core.training.inputs import TrainingData, prepare
@@ -37,7 +38,6 @@ from mabe_core.training.interruption import StopRequest
 from mabe_core.training.loop import Loop
 from mabe_core.training.parts import build_parts
 from mabe_core.training.precision import find_precision
-from mabe_core.training.run import find_device
 from mabe_core.training.saving import Saver, Saving, Unsaved
 from mabe_core.training.state import Progress
 

@@ -57,10 +57,10 @@ def write_recording(file: Path, hours: float, individuals: list[str], keypoints:
     return frames
 
 
-def measured(words: list[str], folder: Path) -> tuple[float, float]:
+def measured(words: list[str], folder: Path, **environment: str) -> tuple[float, float]:
     """Run a process; return its peak of resident memory in MB and its seconds."""
     began = time.monotonic()
-    process = subprocess.Popen(words, cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    process = subprocess.Popen(words, cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1", **environment})
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

@@ -1,9 +1,11 @@
 """Steps a second of V3's training on a GPU or a CPU, beside how others would train the same.
 
     python -m benchmarks.training_speed [--batch 16 512] [--rounds 3] [--json OUT]
+    python -m benchmarks.training_speed --profile [--batch 16] [--only 'not compiled']
 
 Everybody trains the same model on the same windows in one process, in turn. mabe's figure is its real loop's:
 dataset, features, shuffling, learning rate schedule and running loss are in it, validation beside it.
+--profile measures nobody else: it prints which kernels our step runs, and how long each takes.
 """
 
 from __future__ import annotations
@@ -18,10 +20,12 @@ import torch
 
 from benchmarks.context import context
 from benchmarks.peers import PEERS, Work
+from benchmarks.step_profile import profile_steps
 from mabe_core.discovery import load_plugins
 from mabe_core.errors import UserError
 from mabe_core.exchange import DataAccess
 from mabe_core.experiment import Experiment, read_document, resolve
+from mabe_core.training.assembling import find_device
 from mabe_core.training.blame import build_at
 from mabe_core.training.choosing import choose_step
 from mabe_core.training.events import EpochEnded
@@ -31,7 +35,6 @@ from mabe_core.training.loop import Loop
 from mabe_core.training.parts import build_parts
 from mabe_core.training.precision import find_precision
 from mabe_core.training.reading import read_data
-from mabe_core.training.run import find_device
 from mabe_core.training.saving import Unsaved
 from mabe_core.training.state import Progress
 
@@ -43,6 +46,8 @@ OURS = {
 }
 # steps measured of a peer, and of ours on a CPU; windows and least steps of ours on a GPU
 FEW, WINDOWS, LEAST = 150, 32_000, 300
+# steps before a profile, in which a step is compiled and captured, and those profiled; on a GPU, on a CPU
+PROFILED = {"cuda": (40, 80), "cpu": (2, 8)}
 
 
 def experiment_for(batch: int, steps: int, settings: tuple[str, ...]) -> Experiment:
@@ -91,9 +96,7 @@ def our_speed(experiment: Experiment, data: TrainingData, device: torch.device) 
 def measure(batch: int, rounds: int, device: torch.device, only: list[str]) -> dict[str, Any]:
     """Return the speeds of everybody, round by round."""
     steps = max(WINDOWS // batch, LEAST) if device.type == "cuda" else FEW
-    ours = {name: experiment_for(batch, steps, settings) for name, settings in OURS.items()}
-    if device.type == "cpu":
-        ours = {"mabe": ours["mabe, fp32"]}
+    ours = ours_on(device, batch, steps)
     experiment = next(iter(ours.values()))
     data = data_for(experiment, device)
     work = Work(lambda: build_at("model", experiment.model, data.shape), data, device, batch, FEW)
@@ -110,6 +113,23 @@ def measure(batch: int, rounds: int, device: torch.device, only: list[str]) -> d
             if device.type == "cuda":
                 torch.cuda.empty_cache()
     return speeds
+
+
+def ours_on(device: torch.device, batch: int, steps: int) -> dict[str, Experiment]:
+    """Return what of ours is measured on a device."""
+    ours = {name: experiment_for(batch, steps, settings) for name, settings in OURS.items()}
+    return ours if device.type != "cpu" else {"mabe": ours["mabe, fp32"]}
+
+
+def print_profiles(batch: int, device: torch.device, only: list[str]) -> None:
+    """Print what our step consists of, in each of the ways that it can be executed."""
+    warm_up, steps = PROFILED[device.type]
+    for name, experiment in ours_on(device, batch, warm_up + 2 * steps).items():
+        if only and not any(word in name for word in only):
+            continue
+        data = data_for(experiment, device)
+        found = profile_steps(experiment, data, device, warm_up=warm_up, steps=steps)
+        print(f"batch {batch}, {name}", *found.lines(), "", sep="\n", flush=True)
 
 
 def summary(speeds: dict[str, list[float]]) -> dict[str, dict[str, float]]:
@@ -136,9 +156,16 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], help="those whose names hold one of these words")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument(
+        "--profile", action="store_true", help="print kernels a step and time by kernel of ours"
+    )
     asked = parser.parse_args()
     device = find_device(asked.device)
     torch.manual_seed(0)
+    if asked.profile:
+        for batch in asked.batch:
+            print_profiles(batch, device, asked.only)
+        return
     figures = {}
     for batch in asked.batch:
         figures[f"batch {batch}"] = found = summary(measure(batch, asked.rounds, device, asked.only))

@@ -215,6 +215,54 @@ def predict_memory() -> str:
     return table(titles, rows) + measured(found)
 
 
+def train_memory() -> str:
+    """Return by how much training's memory grows with a recording's length, measured."""
+    file = RESULTS / "train_memory.json"
+    if not file.exists():
+        return "Not measured yet: `python -m benchmarks.train_memory` does.\n"
+    found = json.loads(file.read_text(encoding="utf-8"))
+    rows = [
+        [
+            one["setting"],
+            str(one["long"]["inputs"]),
+            *(f"{one[which]['features_mb']:.1f} MB" for which in ("short", "long")),
+            *(megabytes(one[which]["peaks_mb"], one[which]["peak_mb"]) for which in ("short", "long")),
+            f"{one['ratio']:.2f}",
+        ]
+        for one in found["rows"]
+    ]
+    short, long = (f"{found['rows'][0][which]['minutes']:g} min" for which in ("short", "long"))
+    titles = [
+        *("setting", "inputs", f"features, {short}", f"features, {long}", f"peak, {short}", f"peak, {long}"),
+        "growth of the peak / of features",
+    ]
+    return table(titles, rows) + measured(found)
+
+
+def megabytes(peaks: list[float], median: float) -> str:
+    """Return a median with its range."""
+    return f"{median:.0f} MB ({min(peaks):.0f} to {max(peaks):.0f})"
+
+
+def architectures() -> str:
+    """Return what two models score after equally long training, measured."""
+    file = RESULTS / "architectures.json"
+    if not file.exists():
+        return "Not measured yet: `python -m benchmarks.architectures` does.\n"
+    compared = json.loads(file.read_text(encoding="utf-8"))["compared"]
+    rows = []
+    for one in compared.values():
+        (setting,) = one["settings"]
+        values = setting["values"]["macro_f1"]
+        spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+        took = f"{statistics.fmean(one['seconds']):.0f}"
+        told = [one["data"], one["model"], f"{statistics.fmean(values):.3f}{spread}", str(len(values))]
+        rows.append([*told, str(len(one["folds"])), f"{one['steps']:,}", took])
+    titles = ["data", "model", "macro-F1, mean ± sd", "seeds", "folds", "steps", "seconds of steps"]
+    told = dict.fromkeys(measured(one, so_far(one)) for one in compared.values())
+    return table(titles, rows) + "".join(told)
+
+
 def many_runs() -> str:
     """Return how long `mabe runs --where` takes among many runs, measured."""
     found = json.loads((RESULTS / "many_runs.json").read_text(encoding="utf-8"))
@@ -298,10 +346,11 @@ def rat_scores() -> str:
     if study is None:
         return "Not measured yet: `python -m benchmarks.rats` does.\n"
     rows = [[short_setting(each["settings"]), *over_seeds(each["values"])] for each in study["settings"]]
-    rows.append(["all models together", *(f"{study['ensemble'][name]:.3f}" for name in RAT_SCORES)])
+    if study["ensemble"]:
+        rows.append(["all models together", *(f"{study['ensemble'][name]:.3f}" for name in RAT_SCORES)])
     folds = ", ".join(f"{value:.3f}" for value in study["folds"].values())
-    told = f", mean ± sd over seeds. Mean over models, by fold: {folds}"
-    return table(["frames of all five folds", *RAT_SCORES], rows) + measured(found, told)
+    told = f", mean ± sd over seeds{so_far(study)}. Mean over models, by fold: {folds}"
+    return table(["frames of all five folds", *RAT_SCORES], rows) + measured(study, told)
 
 
 def rat_ablations() -> str:
@@ -315,7 +364,14 @@ def rat_ablations() -> str:
         for each in study["settings"]:
             changed = {key: value for key, value in each["settings"].items() if key != "model"}
             rows.append([name, short_setting(changed or each["settings"]), *over_seeds(each["values"])])
-    return table(["part", "setting", *RAT_SCORES], rows) + measured(found)
+    told = dict.fromkeys(measured(study, so_far(study)) for study in studies.values())
+    return table(["part", "setting", *RAT_SCORES], rows) + "".join(told)
+
+
+def so_far(study: dict[str, Any]) -> str:
+    """Return how much of a study is finished, where that is not all of it."""
+    done, total = study["members"]
+    return "" if done == total else f"; {done} of {total} runs so far"
 
 
 RAT_SCORES = ("macro_f1", "f1_base", "f1_aggression", "f1_social", "f1_nonsocial", "segment_f1_50")
@@ -372,6 +428,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "overhead": overhead,
     "training-speed": training_speed,
     "predict-memory": predict_memory,
+    "train-memory": train_memory,
+    "architectures": architectures,
     "many-runs": many_runs,
     "shared-gpu": shared_gpu,
     "soaks": soaks,

@@ -82,10 +82,12 @@ class View:
 
     individuals: indices into the recording's individuals.
     labels: int8 (frames, classes): 1, 0, or -1 for unlabelled.
+    asked: the classes that are asked for in this view, where the dataset says so.
     """
 
     individuals: tuple[int, ...]
     labels: NDArray[np.int8]
+    asked: tuple[str, ...] | None = None
 
 
 @attrs.frozen(eq=False)
@@ -98,6 +100,8 @@ class Recording:
     groups: what data is split by, such as {"subject": "m3", "lab": "x"}.
     role: the part that the dataset itself gives this recording, where it gives one.
     pixels_per_cm: how many units of the points a centimetre has, where that is known.
+    film_fps, film_frames: the film's own frames a second, and how many it has, where points were brought to
+        another rate.
     """
 
     name: str
@@ -110,6 +114,8 @@ class Recording:
     groups: Mapping[str, str] = attrs.field(factory=dict)
     role: Role | None = None
     pixels_per_cm: float | None = None
+    film_fps: float | None = None
+    film_frames: int | None = None
 
     @property
     def frames(self) -> int:

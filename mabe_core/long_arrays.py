@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import mmap
+import sys
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
@@ -50,6 +52,13 @@ def let_go(array: NDArray[Any]) -> None:
     pages = _pages(array)
     if pages is not None and hasattr(pages, "madvise"):
         pages.madvise(mmap.MADV_DONTNEED)
+
+
+def give_back() -> None:
+    """Give memory that was freed back to the system, where C's library would keep it for later."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:  # glibc has it
+        trim(0)
 
 
 def in_blocks(array: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:

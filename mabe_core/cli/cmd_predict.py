@@ -86,6 +86,11 @@ def command(
     check_format(form, frames=frames)
     if output.suffix and not output.is_dir():
         check_suffix(output, form)
+    if data_file is None and form == "kaggle":
+        raise click.UsageError(
+            "kaggle has rows for what the challenge's table lists: name an experiment file whose dataset is "
+            "mabe_kaggle with --data, not POSE files"
+        )
     if data_file is not None and (fps or individuals or pose_reader):
         raise click.UsageError("--fps, --individuals and --pose-reader go with POSE files, not with --data")
     from mabe_core.cli.predicting import Output, Predicting

@@ -35,6 +35,12 @@ from mabe_core.trust import trust_used
 @click.option("--fresh", is_flag=True, help="train again from the start; an earlier run is moved aside")
 @click.option("--dry-run", is_flag=True, help="print the complete experiment and its id, and train nothing")
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N, whatever the experiment says")
+@click.option(
+    "--num-gpus",
+    metavar="N",
+    type=click.IntRange(1),
+    help="share each batch among so many processes, each with a GPU of its own",
+)
 @click.option("--jobs", metavar="N", type=click.IntRange(1), help="of a study: run so many members at once")
 @click.option("--cloud", "in_cloud", is_flag=True, help="train on Modal, and keep the run on a volume there")
 @click.option("--detach", is_flag=True, help="in the cloud: return once it is launched")
@@ -58,6 +64,7 @@ def command(
     fresh: bool,
     dry_run: bool,
     device: str | None,
+    num_gpus: int | None,
     jobs: int | None,
     in_cloud: bool,
     detach: bool,
@@ -75,13 +82,15 @@ def command(
         raise click.UsageError(
             "--resume goes on with a run that is here; with --cloud, name the EXPERIMENT file"
         )
+    if in_cloud and num_gpus is not None:
+        raise click.UsageError("--num-gpus is for this machine; with --cloud, say --gpu H100:2")
     if settings and resume is not None:
         raise click.UsageError("--resume goes on with the same experiment, so --set cannot change it")
     if (experiment is None) == (resume is None):
         raise click.UsageError("name an EXPERIMENT file, or --resume an ID")
     resumed = find(runs_dir, resume) if resume is not None else None
     run_id = resumed.id if resumed is not None else None
-    given = {"device": device, "cloud.gpu": gpu, "cloud.timeout": timeout}
+    given = {"device": device, "processes": num_gpus, "cloud.gpu": gpu, "cloud.timeout": timeout}
     overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
     file = runs_dir / run_id / "experiment.yaml" if run_id is not None else experiment
     assert file is not None, "one of the two is given"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from mabe_core.errors import UserError
@@ -10,6 +11,7 @@ from mabe_core.experiment import Experiment
 from mabe_core.registry import Registry
 from mabe_core.reports.console import console
 from mabe_core.reports.results import results
+from mabe_core.runs.directory import RunDirectory
 from mabe_core.runs.identity import experiment_id
 from mabe_core.runs.opening import open_run
 from mabe_core.runs.watchers import check_installed
@@ -29,6 +31,14 @@ def train_here(
     run_id: the run that is gone on with, by `--resume`. Raises UserError where its file was edited.
     """
     found = experiment_id(experiment, registry)
+    if int(os.environ.get("RANK", "0")) and "TORCHELASTIC_RUN_ID" in os.environ:  # torchrun's, not the first
+        from mabe_core.training.companion import follow
+        from mabe_core.training.companions import by_torchrun
+
+        processes = by_torchrun()
+        assert processes is not None, "its environment says so"
+        follow(experiment, access, RunDirectory(runs_dir / found), processes)
+        return
     if run_id is not None and found != run_id:
         raise UserError(
             f"{run_id}/experiment.yaml now stands for {found}: it or a file in {run_id}/plugins was edited, "

@@ -90,7 +90,7 @@ class GuidedTraining:
             self._tell(Warned(note))
         try:
             with self._reporter.working():
-                train(self._opened, self._observe, self._stop)
+                train(self._opened, self._observe, self._stop, lent=self._request.cloud.gpus)
         except Interrupted as error:
             self._log.say(str(error))
             return self._interrupted()

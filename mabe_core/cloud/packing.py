@@ -20,14 +20,15 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from mabe_core.cloud.manifest import belongs
-from mabe_core.cloud.request import CloudRequest, PluginModule
+from mabe_core.cloud.request import CloudRequest
 from mabe_core.errors import UserError
-from mabe_core.experiment import Experiment, to_text
+from mabe_core.experiment import Experiment
 from mabe_core.plugin_origins import OWN_DISTRIBUTION
 from mabe_core.registry import Origin, Registry
 from mabe_core.runs.identity import experiment_id, providers
 from mabe_core.runs.opening import local_files
 from mabe_core.runs.record import git_revision
+from mabe_core.runs.sent import SentExperiment
 from mabe_core.runs.watchers import check_installed, watchers
 from mabe_core.trust import trust_used
 
@@ -71,12 +72,8 @@ def pack(experiment: Experiment, registry: Registry, wheel_folder: Path, *, fres
     outside = sorted(distributions - {OWN_DISTRIBUTION})
     local = {name: source for name in outside if (source := _local_source(name)) is not None}
     wheels = tuple(_wheel(name, source, wheel_folder) for name, source in local.items())
-    kept = attrs.evolve(experiment, plugins=tuple(f"plugins/{name}" for name, _ in files))
     request = CloudRequest(
-        id=experiment_id(experiment, registry),
-        experiment=to_text(kept),
-        plugin_files={name: content.decode(errors="surrogateescape") for name, content in files},
-        plugins=tuple(PluginModule.of(origins[module]) for module in sorted(origins)),
+        sent=SentExperiment.of(experiment_id(experiment, registry), experiment, files, used),
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
         packages=tuple(requirements(_asked(origins.values()), without={OWN_DISTRIBUTION, *outside})),
         plugin_packages=tuple(_pinned(name) for name in outside if name not in local),
@@ -97,7 +94,7 @@ def together(run_id: str, packed: Sequence[Packed]) -> Packed:
 
     request = attrs.evolve(
         requests[0],
-        id=run_id,
+        sent=attrs.evolve(requests[0].sent, id=run_id),
         packages=union(lambda each: each.packages),
         plugin_packages=union(lambda each: each.plugin_packages),
         wheels=union(lambda each: each.wheels),

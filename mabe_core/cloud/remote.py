@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,12 +17,9 @@ from mabe_core.cloud.manifest import write_manifest
 from mabe_core.cloud.outcome import Outcome
 from mabe_core.cloud.request import CloudRequest
 from mabe_core.cloud.service import Store
-from mabe_core.discovery import load_plugins
-from mabe_core.errors import MabeError, UserError
+from mabe_core.errors import MabeError
 from mabe_core.exchange import DataAccess
-from mabe_core.experiment import read_text, resolve
 from mabe_core.runs.directory import RunDirectory
-from mabe_core.runs.identity import experiment_id
 from mabe_core.runs.opening import OpenedRun, open_run
 
 
@@ -116,19 +112,7 @@ def _publish_last(publish: Callable[[Ending], None], ended: Ending, *, outside: 
 
 def _open(request: CloudRequest, container: Container, *, fresh: bool) -> OpenedRun:
     """Resolve the experiment as it was resolved where it was sent, and open its run on the volume."""
-    folder = Path(tempfile.mkdtemp(prefix="mabe-request-"))
-    (folder / "plugins").mkdir()
-    for name, text in request.plugin_files.items():
-        (folder / "plugins" / name).write_bytes(text.encode(errors="surrogateescape"))
-    document = read_text(request.experiment, "experiment.yaml", folder=folder)
-    registry = load_plugins(document.plugin_files, [plugin.origin() for plugin in request.plugins])
-    experiment = resolve(document, registry)
-    found = experiment_id(experiment, registry)
-    if found != request.id:
-        raise UserError(
-            f"the experiment is {request.id} where it was sent and {found} in the container: a plugin has "
-            "another version there, or reads something that is not sent"
-        )
+    experiment, registry = request.sent.read()
     access = DataAccess(
         (container.volume / "data",), remedy="`mabe data push DIR NAME` brings a folder there"
     )

@@ -11,56 +11,23 @@ import attrs
 import cattrs
 
 from mabe_core.experiment.cloud import Cloud
-from mabe_core.registry import Origin
+from mabe_core.runs.sent import SentExperiment
 
 # Modal tries again no more often than this
 MOST_RETRIES = 10
 CONVERTER = cattrs.Converter(forbid_extra_keys=True)
 
 
-@attrs.frozen
-class PluginModule:
-    """A plugin that the container is to import, and the distribution that provides it here."""
-
-    plugin: str
-    module: str
-    built_in: bool
-    distribution: str | None
-    version: str | None
-    part: str = ""
-
-    @classmethod
-    def of(cls, origin: Origin) -> PluginModule:
-        """Describe a plugin that is loaded here."""
-        built_in = origin.place == "built-in"
-        return cls(origin.plugin, origin.module, built_in, origin.distribution, origin.version, origin.part)
-
-    def origin(self) -> Origin:
-        """Return where the plugin came from, as it was here."""
-        return Origin(
-            plugin=self.plugin,
-            module=self.module,
-            place="built-in" if self.built_in else "installed",
-            distribution=self.distribution,
-            version=self.version,
-            part=self.part,
-        )
-
-
 @attrs.frozen(kw_only=True)
 class CloudRequest:
     """One submission of an experiment to the cloud.
 
-    experiment: resolved, as YAML; its plugin files are `plugins/<name>`. plugin_files: their names and texts.
-    plugins: those of installed distributions. python: the version, such as 3.12. packages: all that the image
-    installs, pinned; plugin_packages, wheels: distributions of plugins, from an index or built here, whose
-    requirements are among the packages. git: the checkout it was sent from. token: which submission this is.
+    python: the version, such as 3.12. packages: all that the image installs, pinned; plugin_packages, wheels:
+    distributions of plugins, from an index or built here, whose requirements are among the packages. git: the
+    checkout it was sent from. token: which submission this is.
     """
 
-    id: str
-    experiment: str
-    plugin_files: dict[str, str]
-    plugins: tuple[PluginModule, ...]
+    sent: SentExperiment
     python: str
     packages: tuple[str, ...]
     plugin_packages: tuple[str, ...]
@@ -69,6 +36,11 @@ class CloudRequest:
     git: dict[str, Any] | None = None
     fresh: bool = False
     token: str = attrs.field(factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def id(self) -> str:
+        """The experiment's id."""
+        return self.sent.id
 
     @property
     def retries(self) -> int:

@@ -82,6 +82,11 @@ class Cloud:
     profile: str | None = _field("the profile of ~/.modal.toml; by default the active one", None)
 
     @property
+    def gpus(self) -> int:
+        """How many GPUs are asked for, at least one."""
+        return int(self.gpu.partition(":")[2] or 1)
+
+    @property
     def attempt_seconds(self) -> float:
         return seconds(self.timeout)
 

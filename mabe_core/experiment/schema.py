@@ -191,6 +191,19 @@ class Experiment:
         identity=False,
         validator=matches_re(r"auto|cpu|mps|cuda(:\d+)?"),
     )
+    processes: int | None = setting(
+        "processes that share each batch, each with a GPU of its own, or all on the CPU; by default one, in "
+        "the cloud as many as `cloud.gpu` has GPUs",
+        default=None,
+        identity=False,
+        validator=optional(and_(gt(0), le(64))),
+    )
+    accumulate: int = setting(
+        "parts that a batch goes through the model in, one after another, for GPUs of little memory",
+        default=1,
+        identity=False,
+        validator=gt(0),
+    )
     step: Literal["auto", "plain"] = setting(
         "how steps are executed: auto captures them on a GPU; plain is slower and rounds differently",
         default="auto",
@@ -200,6 +213,17 @@ class Experiment:
         "whether torch compiles the captured step, which takes up to half a minute and rounds differently: "
         "auto where the run is long enough to earn that back",
         default="auto",
+        identity=False,
+    )
+    data_on_device: Literal["auto", "always", "never"] = setting(
+        "whether all data lies on the device: auto where it fits into half of what is free there; else it "
+        "stays in the host's memory, and windows are copied in blocks while steps are done",
+        default="auto",
+        identity=False,
+    )
+    activation_checkpointing: bool = setting(
+        "compute activations again in the backward pass rather than keep them: less memory, more time",
+        default=False,
         identity=False,
     )
     threads: int | None = setting(

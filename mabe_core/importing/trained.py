@@ -22,13 +22,13 @@ from mabe_core.runs.directory import RunDirectory
 from mabe_core.runs.model_input import model_input
 from mabe_core.runs.opening import open_run
 from mabe_core.runs.record import Record
+from mabe_core.training.assembling import auto_values
 from mabe_core.training.events import EpochEnded, Observer, unobserved
 from mabe_core.training.held_out import best_checkpoint, score_held_out
 from mabe_core.training.inputs import prepare
 from mabe_core.training.parts import build_parts, scores
 from mabe_core.training.precision import find_precision
 from mabe_core.training.reading import read_data
-from mabe_core.training.run import auto_values
 from mabe_core.training.saving import Saver
 from mabe_core.training.scoring import Scorer, unchecked
 from mabe_core.training.state import Progress

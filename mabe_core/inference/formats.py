@@ -33,6 +33,11 @@ FORMATS = {
         ".boris.csv",
         own_suffix=False,
     ),
+    "kaggle": Format(
+        "a submission to the MABe challenge of 2025: a row a bout, of what each video lists",
+        ".submission.csv",
+        own_suffix=False,
+    ),
     "calms21": Format("CalMS21's JSON: keypoints, scores, and a class a frame", ".calms21.json"),
 }
 _FRAMES_SUFFIX = ".frames.csv"

@@ -15,6 +15,7 @@ from mabe_core.inference.boris_project import boris
 from mabe_core.inference.calms21_file import calms21
 from mabe_core.inference.formats import check_format
 from mabe_core.inference.prediction import Prediction
+from mabe_core.inference.submission import kaggle
 from mabe_core.runs.files import temporary_name, writing
 
 # given a file and the classes, yields what adds a recording's prediction, and ends the file
@@ -26,6 +27,7 @@ WRITERS: dict[str, Writer] = {
     "frames": tables.frames,
     "boris": boris,
     "boris_events": tables.boris_events,
+    "kaggle": kaggle,
     "calms21": calms21,
 }
 

@@ -58,8 +58,8 @@ def build_model(source: ModelSource, device: str = "cpu", expects: ModelInput | 
     from safetensors import SafetensorError
     from safetensors.torch import load
 
+    from mabe_core.training.assembling import find_device
     from mabe_core.training.blame import build_at
-    from mabe_core.training.run import find_device
     from mabe_core.training.state import generators, restore_generators
 
     experiment, registry = read_experiment(source)

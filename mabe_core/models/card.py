@@ -148,7 +148,7 @@ def _limit_lines(record: Record, scores: Scores | None) -> Iterator[str]:
         yield "It was not trained by this experiment: its weights were imported."
     for change in record.changes:
         told = [each for changes in change.values() if isinstance(changes, list) for each in changes]
-        yield f"From step {change.get('step')} on something else was installed: {escaped('; '.join(told))}"
+        yield f"From step {change.get('step')} on something was not as before: {escaped('; '.join(told))}"
 
 
 def _versions(record: Record) -> str:

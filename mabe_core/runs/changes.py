@@ -11,7 +11,7 @@ from mabe_core.runs.record import Record
 # what of a machine decides the bits of a result; host and kernel do not
 HARDWARE = ("processor", "cpu")
 # what of `auto` does
-CHOSEN = ("device", "device_name", "precision", "threads")
+CHOSEN = ("device", "device_name", "processes", "precision", "threads")
 
 
 def software_changes(before: Record, after: Record) -> list[str]:

@@ -13,7 +13,7 @@ import attrs
 from mabe_core.data.fingerprint import fingerprint
 from mabe_core.errors import UserError
 from mabe_core.exchange import DataAccess
-from mabe_core.experiment import Experiment, to_text
+from mabe_core.experiment import Experiment
 from mabe_core.registry import Loaded, Origin, Provided, Registry
 from mabe_core.runs.changes import data_changes, machine_changes, software_changes
 from mabe_core.runs.directory import RunDirectory, copy_plugins
@@ -30,6 +30,7 @@ from mabe_core.runs.record import (
     read_record,
     software,
 )
+from mabe_core.runs.sent import SentExperiment
 from mabe_core.runs.watchers import watchers
 
 State = Literal["new", "resumed", "finished"]
@@ -40,9 +41,9 @@ class OpenedRun:
     """A run that is ready to be trained, or has been.
 
     laid_out: the record that a new run of this experiment has, here and now. plugin_files: names and contents
-    of the local plugin files, as they were hashed. aside: where `--fresh` is to move what is there now.
-    locked: whether a lock keeps others out, or somebody else does. watchers: the plugins that are told how it
-    goes on.
+    of the local plugin files, as they were hashed. sent: what other processes are told of it. aside: where
+    `--fresh` is to move what is there now. locked: whether a lock keeps others out, or somebody else does.
+    watchers: the plugins that are told how it goes on.
     notes: what a user should be told before it goes on. kept: whether the run directory is this run's.
     """
 
@@ -51,6 +52,7 @@ class OpenedRun:
     access: DataAccess
     laid_out: Record
     plugin_files: tuple[tuple[str, bytes], ...]
+    sent: SentExperiment
     aside: Path | None = None
     locked: bool = True
     watchers: tuple[Loaded, ...] = ()
@@ -114,10 +116,7 @@ class OpenedRun:
             raise UserError(f"{self.run.id} was begun by another process meanwhile; run it again to go on")
         self.run.make()
         copy_plugins(self.run, self.plugin_files)
-        kept = attrs.evolve(
-            self.experiment, plugins=tuple(f"plugins/{name}" for name, _ in self.plugin_files)
-        )
-        write_whole(self.run.experiment, to_text(kept))
+        write_whole(self.run.experiment, self.sent.experiment)
         self.record.save(self.run)
         self.kept = True
 
@@ -158,12 +157,15 @@ def open_run(
     data = fingerprint(experiment.data.dataset, access)
     if locked and run.is_held():
         raise held_by_other(run.path)
+    used = [*(offer.origin for offer in offers), *(each.origin for each in watching)]
+    files = local_files(used)
     return OpenedRun(
         experiment,
         run,
         access,
         laid_out=_laid_out(run, experiment, offers, data),
-        plugin_files=local_files([*(offer.origin for offer in offers), *(each.origin for each in watching)]),
+        plugin_files=files,
+        sent=SentExperiment.of(run.id, experiment, files, used),
         aside=run.aside() if fresh and run.contents() else None,
         locked=locked,
         watchers=watching,

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 import traceback
 from pathlib import Path
 from typing import IO, Any
 
 import attrs
+
+from mabe_core.orders import read_order
 
 # what the last line is called, which tells how it ended
 OUTCOME = "Outcome"
@@ -38,30 +39,12 @@ def main() -> int:
     # what a plugin prints must not come between the lines: it goes where errors go
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    order = Order(**json.loads(_first_line()))
     from mabe_core.training.interruption import StopRequest
 
     stop = StopRequest()
-    threading.Thread(target=_listen, args=(stop.ask,), daemon=True).start()
+    order = Order(**read_order(stop.ask))
     _Member(order, channel, stop).run()
     return 0
-
-
-def _first_line() -> bytes:
-    """Read to the end of the first line and no further; a buffered reader would be in the listener's way."""
-    line = bytearray()
-    while not line.endswith(b"\n"):
-        piece = os.read(0, 1)
-        if not piece:
-            sys.exit("the order was cut off")
-        line += piece
-    return bytes(line)
-
-
-def _listen(ask: Any) -> None:
-    while os.read(0, 1024):
-        pass
-    ask()
 
 
 class _Member:

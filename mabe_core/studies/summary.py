@@ -71,8 +71,10 @@ def means_table(rows: Iterable[Row], monitor: str, *, lower_is_better: bool = Fa
             lower_is_better=lower_is_better,
         )
     notices = dict.fromkeys(record.notice for _, record in scored if record.notice)
-    told = _choice_text(choice, [setting_of(each[0][0].settings) for each in settings_rows])
-    return Group(f"{monitor}, {what}{also}:", table, *told, *(Text(each, style="yellow") for each in notices))
+    chosen_by = _choice_text(choice, [setting_of(each[0][0].settings) for each in settings_rows])
+    return Group(
+        f"{monitor}, {what}{also}:", table, *chosen_by, *(Text(each, style="yellow") for each in notices)
+    )
 
 
 def best_trial(trials: Sequence[Trial], *, lower_is_better: bool) -> Trial | None:

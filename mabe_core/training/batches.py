@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import attrs
@@ -23,6 +24,21 @@ class Batches(Protocol):
     def __call__(self, starts: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
+class TabledBatches(Batches, Protocol):
+    """Batches out of tables with a row each frame."""
+
+    @property
+    def tables(self) -> tuple[Tensor, ...]:
+        """Everything that is gathered from."""
+
+    @property
+    def reach(self) -> Tensor:
+        """The frames that a window needs, counted from its start, ascending."""
+
+    def laid_out(self, tables: Sequence[Tensor]) -> Batches:
+        """Return the same batches out of tables in which what windows need lies window after window."""
+
+
 @attrs.frozen(eq=False)
 class TableBatches:
     """Batches gathered out of features that were computed once a recording.
@@ -37,6 +53,18 @@ class TableBatches:
     def __call__(self, starts: Tensor) -> tuple[Tensor, Tensor]:
         index = starts[:, None] + self.offsets
         return self.columns[index], self.targets[index]
+
+    @property
+    def tables(self) -> tuple[Tensor, ...]:
+        return self.columns, self.targets
+
+    @property
+    def reach(self) -> Tensor:
+        return self.offsets
+
+    def laid_out(self, tables: Sequence[Tensor]) -> TableBatches:
+        columns, targets = tables
+        return TableBatches(columns, targets, torch.arange(len(self.offsets), device=columns.device))
 
 
 @attrs.frozen(eq=False)
@@ -64,3 +92,43 @@ class AugmentedBatches:
         augmented = self.pipeline.augment(window)
         columns, _ = self.pipeline.columns(self.pipeline.local(augmented, self.inside[index]))
         return columns[:, context : context + span : gap], self.targets[starts[:, None] + self.offsets]
+
+    @property
+    def tables(self) -> tuple[Tensor, ...]:
+        return self.pose.points, *self.pose.columns.values(), self.inside, self.targets
+
+    @property
+    def reach(self) -> Tensor:
+        context = self.pipeline.context
+        return torch.arange(-context, self.window.span + context, device=self.offsets.device)
+
+    def laid_out(self, tables: Sequence[Tensor]) -> AugmentedBatches:
+        points, *columns, inside, targets = tables
+        pose = Pose(points, dict(zip(self.pose.columns, columns, strict=True)))
+        offsets = self.offsets.to(points.device)
+        return attrs.evolve(self, pose=pose, inside=inside, targets=targets, offsets=offsets)
+
+
+def frames_of(batches: TabledBatches, starts: Tensor) -> Tensor:
+    """Return the rows int64 that windows need, window after window."""
+    return (starts[:, None] + batches.reach).flatten()
+
+
+def places(batches: TabledBatches, numbers: Tensor) -> Tensor:
+    """Return the starts of windows that were laid out, by their numbers from 0."""
+    reach = batches.reach
+    return numbers * len(reach) + int((reach < 0).sum())
+
+
+@attrs.frozen(eq=False)
+class HostBatches:
+    """Batches out of tables in the host's memory, copied to the device one by one."""
+
+    host: TabledBatches
+    device: torch.device
+
+    def __call__(self, starts: Tensor) -> tuple[Tensor, Tensor]:
+        index = frames_of(self.host, starts.cpu())
+        tables = [table[index].to(self.device) for table in self.host.tables]
+        batches = self.host.laid_out(tables)
+        return batches(places(self.host, torch.arange(len(starts))).to(self.device))

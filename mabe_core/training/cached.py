@@ -17,13 +17,16 @@ from mabe_core.exchange import DataAccess, Dataset, Pose, Recording, View
 from mabe_core.experiment.schema import Data
 from mabe_core.specs import Component
 from mabe_core.training.cache import Cache, find_cache, key_of
-from mabe_core.training.features import FeaturePipeline
+from mabe_core.training.features import FeaturePipeline, Room
 
 # what is sooner read or computed than looked up
 FEW_BYTES, FEW_POINTS = 5_000_000, 100_000
 # of features that are written at a time: hours of them would be in memory twice
-PART_BYTES = 1 << 24
-PLAIN = ("name", "fps", "individuals", "keypoints", "groups", "role", "pixels_per_cm")
+PART_BYTES = 1 << 22
+PLAIN = (
+    *("name", "fps", "individuals", "keypoints", "groups", "role", "pixels_per_cm"),
+    *("film_fps", "film_frames"),
+)
 
 
 def cached_dataset(component: Component[Any], access: DataAccess, build: Callable[[], Dataset]) -> Dataset:
@@ -48,22 +51,24 @@ def cached_dataset(component: Component[Any], access: DataAccess, build: Callabl
     return dataset
 
 
-def cached_columns(data: Data, pipeline: FeaturePipeline, points: Tensor) -> tuple[Tensor, tuple[str, ...]]:
+def cached_columns(
+    data: Data, pipeline: FeaturePipeline, points: Tensor, room: Room
+) -> tuple[Tensor, tuple[str, ...]]:
     """Return the model's inputs of one view as `pipeline` computes them, from the cache where they are."""
     cache = find_cache() if points.numel() >= FEW_POINTS and data.features else None
     if cache is None:
-        return _columns(pipeline, points)
+        return pipeline.inputs(pipeline.whole(Pose(points)), room)
     key = _features_key(data, pipeline, points)
-    if (kept := _read_columns(cache, key, len(points), points.device)) is not None:
+    if (kept := _read_columns(cache, key, len(points), points.device, room)) is not None:
         return kept
-    columns, names = _columns(pipeline, points)
+    columns, names = pipeline.inputs(pipeline.whole(Pose(points)), room)
     for number, part in enumerate(torch.split(columns, _frames_a_part(columns))):
         cache.write(f"{key}-{number}", {"columns": part}, names)
     return columns, names
 
 
 def _read_columns(
-    cache: Cache, key: str, frames: int, device: torch.device
+    cache: Cache, key: str, frames: int, device: torch.device, room: Room
 ) -> tuple[Tensor, tuple[str, ...]] | None:
     """Return the columns put together of their parts, or None where one is missing."""
     columns, names, done = torch.empty(0), (), 0
@@ -72,9 +77,7 @@ def _read_columns(
             return None
         part = kept[0]["columns"]
         if not number:
-            if len(part) == frames:
-                return part, tuple(kept[1])
-            columns, names = part.new_empty((frames, part.shape[1])), tuple(kept[1])
+            columns, names = room(part.shape[1]), tuple(kept[1])
         columns[done : done + len(part)] = part
         done += len(part)
         if done == frames:
@@ -84,10 +87,6 @@ def _read_columns(
 
 def _frames_a_part(columns: Tensor) -> int:
     return max(1, PART_BYTES // max(1, columns.shape[1] * columns.element_size()))
-
-
-def _columns(pipeline: FeaturePipeline, points: Tensor) -> tuple[Tensor, tuple[str, ...]]:
-    return pipeline.columns(pipeline.local(pipeline.whole(Pose(points))))
 
 
 def _features_key(data: Data, pipeline: FeaturePipeline, points: Tensor) -> str:
@@ -107,9 +106,8 @@ def _parts(dataset: Dataset) -> tuple[dict[str, Tensor], Any]:
     told: list[dict[str, Any]] = []
     for number, recording in enumerate(dataset.recordings):
         plain = {name: getattr(recording, name) for name in PLAIN}
-        told.append(
-            plain | {"groups": dict(recording.groups), "views": [v.individuals for v in recording.views]}
-        )
+        views = [(view.individuals, view.asked) for view in recording.views]
+        told.append(plain | {"groups": dict(recording.groups), "views": views})
         tensors[f"{number}.points"] = torch.from_numpy(np.ascontiguousarray(recording.points))
         if recording.confidence is not None:
             tensors[f"{number}.confidence"] = torch.from_numpy(np.ascontiguousarray(recording.confidence))
@@ -130,8 +128,12 @@ def _dataset(tensors: dict[str, Tensor], told: dict[str, Any]) -> Dataset:
                 points=arrays[f"{number}.points"],
                 confidence=arrays.get(f"{number}.confidence"),
                 views=tuple(
-                    View(tuple(individuals), arrays[f"{number}.labels.{place}"])
-                    for place, individuals in enumerate(views)
+                    View(
+                        tuple(individuals),
+                        arrays[f"{number}.labels.{place}"],
+                        None if asked is None else tuple(asked),
+                    )
+                    for place, (individuals, asked) in enumerate(views)
                 ),
             )
         )

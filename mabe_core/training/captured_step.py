@@ -16,6 +16,7 @@ from mabe_core.training.compiling import is_compiled
 from mabe_core.training.inputs import TrainingData
 from mabe_core.training.parts import Parts
 from mabe_core.training.precision import Precision
+from mabe_core.training.processes import ALONE, Processes
 from mabe_core.training.state import generators, restore_generators
 from mabe_core.training.whole_step import WholeStep
 
@@ -44,8 +45,9 @@ class CapturedStep(WholeStep):
         *,
         lowered: bool,
         tell: Callable[[str], None],
+        processes: Processes = ALONE,
     ) -> None:
-        super().__init__(experiment, parts, data, precision, device, lowered=lowered)
+        super().__init__(experiment, parts, data, precision, device, lowered=lowered, processes=processes)
         self._tell = tell
         self._captured = True
         self._compiled = is_compiled(experiment, parts)

@@ -116,8 +116,8 @@ def check_outputs(experiment: Experiment, parts: Parts, data: TrainingData) -> N
     with torch.random.fork_rng(), torch.no_grad():
         if experiment.data.augmentations:
             stride = max(len(data.train_starts) // CHANGED_WINDOWS, 1)
-            _check_augmented(data.train(data.train_starts[::stride].to(device))[0])
-        inputs, targets = data.train(starts)
+            _check_augmented(data.feed.peek(data.train_starts[::stride].to(device))[0])
+        inputs, targets = data.feed.peek(starts)
         was_training = parts.model.training
         with blame("model", experiment.model):
             scores = parts.model.eval()(inputs)

@@ -18,6 +18,8 @@ def is_compiled(experiment: Experiment, parts: Parts) -> bool:
     """Tell whether the step is to be compiled; the same for a run and for one that goes on with it."""
     if experiment.compile != "auto":
         return experiment.compile == "always"
+    if experiment.activation_checkpointing:
+        return False  # torch's compiler has a mind of its own about what is computed again
     weights = sum(parameter.numel() for parameter in parts.model.parameters())
     frames = parts.schedule.batch_size * experiment.data.sequence_length
     # 2 operations a weight and frame forward, 4 backward

@@ -15,6 +15,10 @@ from mabe_core.experiment.schema import Data
 ReadPoints = Callable[[int, int], Tensor]
 # frames of a recording that are too many to be had at once, which are looked at together
 FRAMES_AT_ONCE = 1 << 15
+# frames whose inputs are computed together: what lies between points and inputs is several times as large
+FRAMES_OF_INPUTS = 1 << 11
+# given a number of inputs, gives the tensor (frames, inputs) that a recording's are written to
+Room = Callable[[int], Tensor]
 
 
 @attrs.frozen
@@ -78,6 +82,22 @@ class FeaturePipeline:
             low = max(start - self.context, 0)
             pose = self.local(Pose(read(low, min(stop + self.context, frames))))
             yield part(pose, start - low, stop - low)
+
+    def inputs(self, pose: Pose, room: Room) -> tuple[Tensor, tuple[str, ...]]:
+        """Return a recording's inputs, of its pose after `whole`, and their names, block by block."""
+        frames = len(pose.points)
+        found, names = pose.points, tuple[str, ...]()
+        for start in range(0, frames, FRAMES_OF_INPUTS):
+            stop = min(start + FRAMES_OF_INPUTS, frames)
+            low, high = max(start - self.context, 0), min(stop + self.context, frames)
+            near = self.local(part(pose, low, high))
+            if len(near.points) != high - low:  # for whoever asks to tell: a feature must keep every frame
+                return self.columns(near)
+            columns, names = self.columns(part(near, start - low, stop - low))
+            if not start:
+                found = room(columns.shape[1])
+            found[start:stop] = columns
+        return found, names
 
     def augment(self, pose: Pose) -> Pose:
         """Change a batch of windows at random."""

@@ -13,23 +13,27 @@ from mabe_core.data.windows import WindowShape
 from mabe_core.errors import Problem, UserError
 from mabe_core.exchange import Dataset, DataShape, Partition, Pose, PoseLayout, Recording
 from mabe_core.experiment.schema import Data
-from mabe_core.training.batches import AugmentedBatches, Batches, TableBatches
+from mabe_core.long_arrays import give_back, let_go
+from mabe_core.training.batches import AugmentedBatches, Batches, HostBatches, TableBatches, TabledBatches
 from mabe_core.training.cached import cached_columns
-from mabe_core.training.features import FeaturePipeline, view_layout
+from mabe_core.training.features import FRAMES_OF_INPUTS, FeaturePipeline, view_layout
+from mabe_core.training.feeding import Blocks, Feed, Resident
+from mabe_core.training.placing import ON_DEVICE, Placing
 from mabe_core.training.tables import Tables, targets_of
 
 
 @attrs.frozen(eq=False)
 class TrainingData:
-    """What the loop trains and validates on, all of it on the device.
+    """What the loop trains and validates on, all of it on the device, or as much of it as fits.
 
-    train: batches for starts out of train_starts. validation: batches for validation_starts, whose frames
-    that count are marked in validation_counts bool (windows, frames). views: where each view begins on the
-    axis of frames that starts count on, and its name; span: frames from a window's first to its last.
+    feed: brings windows of train_starts to where steps read them. validation: batches for validation_starts,
+    whose frames that count are marked in validation_counts bool (windows, frames). placed: why the data is
+    not on the device, where nobody asked for that. views: where each view begins on the axis of frames that
+    starts count on, and its name; span: frames from a window's first to its last.
     """
 
     shape: DataShape
-    train: Batches
+    feed: Feed
     train_starts: Tensor
     validation: Batches
     validation_starts: Tensor
@@ -37,8 +41,14 @@ class TrainingData:
     class_counts: tuple[int, ...]
     frames: int
     notice: str = ""
+    placed: str = ""
     views: tuple[tuple[int, str], ...] = ()
     span: int = 1
+
+    @property
+    def train(self) -> Batches:
+        """What steps call, with starts as `feed.begin` returns them."""
+        return self.feed.batches
 
     def place(self, start: int) -> str:
         """Return in words where a window lies: its recording, who is seen, its frames from 0."""
@@ -50,12 +60,19 @@ class TrainingData:
 
 
 def prepare(
-    data: Data, dataset: Dataset, partition: Partition, *, dtype: torch.dtype, device: torch.device
+    data: Data,
+    dataset: Dataset,
+    partition: Partition,
+    *,
+    dtype: torch.dtype,
+    device: torch.device,
+    placing: Placing = ON_DEVICE,
 ) -> TrainingData:
     """Compute features and lay out windows.
 
     Raises UserError, with the key of the experiment at fault, where data and experiment do not fit.
     """
+    give_back()  # what reading needed
     window = WindowShape(data.sequence_length, data.frame_gap)
     _check_window(dataset, partition, window)
     layouts = {
@@ -71,19 +88,24 @@ def prepare(
             )
         )
     margin = max(pipeline.context for pipeline in pipelines.values()) if data.augmentations else None
-    tables = Tables(margin)
+    lengths = [recording.frames for recording in dataset.recordings for _ in recording.views]
+    like = torch.empty(0, dtype=dtype, device=device)
+    tables = Tables(
+        margin, lengths, placing, like, _beside(dataset, like, keeps_poses=bool(data.augmentations))
+    )
     views = []
     names: tuple[str, ...] = ()
     for number, recording in enumerate(dataset.recordings):
         for view in recording.views:
             pipeline = pipelines[view_layout(recording, view.individuals)]
             points = torch.as_tensor(recording.points[:, list(view.individuals)], dtype=dtype, device=device)
+            let_go(recording.points)
             pose = Pose(points)
             if margin is None:  # nothing but the columns is needed of it
-                columns, here = cached_columns(data, pipeline, points)
+                columns, here = cached_columns(data, pipeline, points, tables.room)
             else:
                 pose = pipeline.whole(pose)
-                columns, here = pipeline.columns(pipeline.local(pose))
+                columns, here = pipeline.inputs(pose, tables.room)
             if names and here != names:
                 raise UserError(
                     f"recording {recording.name} has other inputs than {dataset.recordings[0].name}: "
@@ -100,7 +122,7 @@ def prepare(
                     )
                 )
             targets = targets_of(view.labels, recording.name, exclusive=dataset.exclusive)
-            tables.add(number, pose, columns, targets)
+            tables.add(number, pose, targets)
             seen = [recording.individuals[each] for each in view.individuals]
             views.append((tables.places[number][-1], f"{recording.name} ({', '.join(seen)})"))
     shape = DataShape(
@@ -125,28 +147,48 @@ def prepare(
     scored = tables.labelled(targets, validation_starts, validation_counts, window)
     if not scored:
         raise UserError(Problem("no validation frame that a window reaches is labelled", path="data.split"))
-    offsets = torch.arange(window.length, device=device) * window.gap
-    flat_targets = torch.as_tensor(targets, device=device)
-    plain = TableBatches(torch.cat(tables.columns), flat_targets, offsets)
-    train: Batches = plain
+    at = tables.columns.device
+    offsets = torch.arange(window.length, device=at) * window.gap
+    flat_targets = torch.as_tensor(targets, device=at)
+    plain = TableBatches(tables.columns, flat_targets, offsets)
+    train: TabledBatches = plain
     if data.augmentations:
         pipeline = next(iter(pipelines.values()))
-        train = AugmentedBatches(
-            tables.pose(), torch.cat(tables.inside), flat_targets, window, offsets, pipeline
-        )
+        train = AugmentedBatches(tables.pose(), tables.inside, flat_targets, window, offsets, pipeline)
+    validation: Batches = plain
+    feed: Feed = Resident(train)
+    if not tables.resident:
+        validation = HostBatches(plain, device)
+        feed = Blocks(train, device, batch_size=placing.batch_size, block_bytes=placing.block_bytes)
+    del points, pose, columns  # of the last view
+    give_back()
     return TrainingData(
         shape=shape,
-        train=train,
+        feed=feed,
         train_starts=torch.as_tensor(starts),
-        validation=plain,
+        validation=validation,
         validation_starts=torch.as_tensor(validation_starts, device=device),
         validation_counts=torch.as_tensor(validation_counts, device=device),
         class_counts=tuple(int(count) for count in counts),
         frames=tables.frames(partition, "train"),
         notice=_notice(tables.frames(partition, "validation") - int(validation_counts.sum())),
+        placed="" if tables.resident else placing.told(tables.size),
         views=tuple(views),
         span=window.span,
     )
+
+
+def _beside(dataset: Dataset, like: Tensor, *, keeps_poses: bool) -> int:
+    """Return how many bytes a frame is kept in beside its inputs: its labels, and its points."""
+    labels = 8 if dataset.exclusive else len(dataset.classes)
+    if not keeps_poses:
+        return labels
+    numbers = [
+        len(view.individuals) * int(each.points[0, 0].size)
+        for each in dataset.recordings
+        for view in each.views
+    ]
+    return labels + 1 + max(numbers) * like.element_size()
 
 
 def _notice(unscored: int) -> str:
@@ -177,12 +219,13 @@ def _check_window(dataset: Dataset, partition: Partition, window: WindowShape) -
 
 
 def _check_complete(columns: Tensor, recording: Recording, names: tuple[str, ...]) -> None:
-    missing = ~columns.isfinite()
+    blocks = (columns[first : first + FRAMES_OF_INPUTS] for first in range(0, len(columns), FRAMES_OF_INPUTS))
+    missing = torch.stack([(~block.isfinite()).sum(0) for block in blocks]).sum(0)
     if missing.any():
-        worst = names[int(missing.sum(0).argmax())]
+        worst = names[int(missing.argmax())]
         raise UserError(
             Problem(
-                f"recording {recording.name}: {int(missing.sum())} of {missing.numel()} inputs are missing "
+                f"recording {recording.name}: {int(missing.sum())} of {columns.numel()} inputs are missing "
                 f"(most in {worst}). Add the feature `interpolate`",
                 path="data.features",
             )

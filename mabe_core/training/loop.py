@@ -23,7 +23,7 @@ from mabe_core.training.parts import scores
 from mabe_core.training.saving import Saving
 from mabe_core.training.skipping import MOST_IN_A_ROW, Skipping
 from mabe_core.training.state import Progress
-from mabe_core.training.step import Step
+from mabe_core.training.step import Forward, Step
 from mabe_core.training.validation import counted, validate
 
 # seconds between two looks at the running loss; each is a wait for the device
@@ -56,6 +56,8 @@ class Loop:
     save: Saving
     stop: StopRequest
     early_stopping: EarlyStopping | None = None
+    # the model in validation; by default as training has it
+    forward: Forward | None = None
     trail: Trail = attrs.field(init=False, factory=Trail)
 
     def run(self) -> str:
@@ -93,19 +95,21 @@ class Loop:
         first = epoch * schedule.steps_per_epoch
         last = first + schedule.steps_per_epoch
         starts = self.data.train_starts[order].to(progress.loss_sum.device)
-        self.step.begin(starts, first, progress.step - first, progress.loss_sum)
+        done = progress.step - first
+        self.step.begin(self.data.feed.begin(starts, done), first, done, progress.loss_sum)
         look = time.monotonic() + LOOK_EVERY
         while progress.step < last:
             before = progress.step
-            progress.step += self._advance(min(last - before, self.save.most(before)))
+            ready = self.data.feed.ready(before - first)
+            progress.step += self._advance(min(last - before, ready, self.save.most(before)))
             self.trail.add(before, progress.step, progress.loss_sum)
-            due = self.save.due(progress.step)
+            due, asked = self.step.processes.decide(self.save.due(progress.step), stop.asked)
             if progress.step == last:
                 break
-            if due or stop.asked:
+            if due or asked:
                 self._look(epoch, starts)
                 self.save(None)
-            if stop.asked:
+            if asked:
                 self.save.wait()
                 raise stop.interrupted(f"stopped in epoch {epoch + 1} at step {progress.step}, and saved")
             if time.monotonic() >= look:
@@ -121,8 +125,14 @@ class Loop:
         raise out_of_memory(self.step, self.data, told)  # here nothing holds the step's tensors any more
 
     def _look(self, epoch: int, starts: Tensor) -> float:
-        """Return the mean loss of the epoch so far; raise NotFiniteError where it is not finite."""
+        """Return the mean loss of the epoch so far; raise NotFiniteError where it is not finite.
+
+        The first process looks for all: the others lose the same, and are ended with it.
+        """
         schedule, progress = self.step.parts.schedule, self.progress
+        if not self.step.processes.leads:
+            self.trail.clear()
+            return math.nan
         first = epoch * schedule.steps_per_epoch
         steps = progress.step - first
         if progress.skipping is not None:
@@ -155,7 +165,8 @@ class Loop:
         """Validate and save; return why no epoch follows, or nothing."""
         progress, parts = self.progress, self.step.parts
         with contextlib.nullcontext() if progress.average is None else progress.average.in_place():
-            evaluation = validate(self.step.forward, parts.model, parts.loss, self.data)
+            forward = self.forward or self.step.forward
+            evaluation = validate(forward, parts.model, parts.loss, self.data, self.step.processes)
         values = scores(parts, evaluation)
         progress.loss_sum.zero_()
         skipped = {}
@@ -180,9 +191,10 @@ class Loop:
             "steps_per_second": round(speed, 3),
         }
         self.save(EpochEnded(line, best))
-        if self.stop.asked and progress.step < parts.schedule.total_steps:
+        (asked,) = self.step.processes.decide(self.stop.asked)
+        if asked and progress.step < parts.schedule.total_steps:
             self.save.wait()
-            self.stop.check(f"after epoch {epoch}, and saved")
+            raise self.stop.interrupted(f"stopped after epoch {epoch}, and saved")
         return self._why_stop()
 
     def _rank(self, score: float, epoch: int) -> bool:

@@ -48,7 +48,7 @@ def _fits(step: Step, data: TrainingData, size: int) -> bool:
         torch.cuda.empty_cache()
     starts = data.train_starts[torch.arange(size) % len(data.train_starts)]
     try:
-        inputs, targets = data.train(starts.to(data.validation_starts.device))
+        inputs, targets = data.feed.peek(starts.to(data.validation_starts.device))
         loss = step.parts.loss(step.forward(inputs), targets)
         torch.autograd.grad(loss, parameters, allow_unused=True)
     except torch.OutOfMemoryError:

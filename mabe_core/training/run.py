@@ -3,41 +3,36 @@
 from __future__ import annotations
 
 import attrs
-import torch
 
-from mabe_core.data.fingerprint import partition_fingerprint
-from mabe_core.data.report import import_report
-from mabe_core.errors import MabeError, Problem, RunError, UserError
+from mabe_core.errors import MabeError, RunError
 from mabe_core.redaction import redacted
 from mabe_core.runs.changes import auto_changes, check_partition_is_as_before
 from mabe_core.runs.checkpoints import newest_checkpoint
 from mabe_core.runs.model_input import model_input
 from mabe_core.runs.opening import OpenedRun
 from mabe_core.runs.record import Record, State
-from mabe_core.training.average import Average, optimizer_of
-from mabe_core.training.checks import check_outputs
-from mabe_core.training.choosing import choose_step
-from mabe_core.training.events import Began, DataRead, Ended, Observer, Warned, unobserved
+from mabe_core.training.assembling import assemble, auto_values
+from mabe_core.training.companions import companions
+from mabe_core.training.events import Began, Ended, Observer, Warned, unobserved
 from mabe_core.training.held_out import best_checkpoint, score_held_out
-from mabe_core.training.inputs import TrainingData, prepare
 from mabe_core.training.interruption import Interrupted, StopRequest
-from mabe_core.training.loop import Loop
-from mabe_core.training.parts import build_parts
-from mabe_core.training.precision import Precision, find_precision
-from mabe_core.training.reading import read_data
+from mabe_core.training.processes import Processes
 from mabe_core.training.saving import Saver
 from mabe_core.training.scoring import Scorer
-from mabe_core.training.skipping import Skipping
-from mabe_core.training.state import Progress, restore
-from mabe_core.training.step import Step
+from mabe_core.training.state import restore
 
 
 def train(
-    opened: OpenedRun, observe: Observer = unobserved, stop_request: StopRequest | None = None
+    opened: OpenedRun,
+    observe: Observer = unobserved,
+    stop_request: StopRequest | None = None,
+    *,
+    lent: int = 1,
 ) -> Record:
     """Train until the experiment is finished, from its last whole checkpoint on; return its record.
 
-    stop_request: through which others than signals can ask to stop.
+    stop_request: through which others than signals can ask to stop. lent: how many processes train it where
+    the experiment does not say.
     Raises Interrupted after saving where it was asked to stop, UserError where experiment and data do not
     fit, RunError where training fails. The record tells which. A new run is kept from the moment that
     experiment and data are known to fit.
@@ -54,7 +49,8 @@ def train(
         opened.record.failure = ""
         opened.save()
         try:
-            _train(opened, observe, stop)
+            with companions(opened, opened.experiment.processes or lent) as processes:
+                _train(opened, observe, stop, processes)
         except (Exception, SystemExit) as error:
             told = str(error) if isinstance(error, MabeError) else f"{type(error).__name__}: {error}"
             stopped = isinstance(error, Interrupted)
@@ -80,73 +76,52 @@ def _end(opened: OpenedRun, observe: Observer, state: State, failure: str = "") 
     observe(Ended(state, failure))
 
 
-def _train(opened: OpenedRun, observe: Observer, stop: StopRequest) -> None:
+def _train(opened: OpenedRun, observe: Observer, stop: StopRequest, processes: Processes) -> None:
     experiment, run, record = opened.experiment, opened.run, opened.record
-    device = find_device(experiment.device)
-    if experiment.threads is not None:
-        torch.set_num_threads(experiment.threads)
-    precision = find_precision(experiment.training.precision, device)
-    dataset, partition = read_data(experiment, opened.access)
-    report = import_report(dataset, partition)
-    observe(DataRead(tuple(report.lines())))
-    stop.check("before training")
-    data = prepare(experiment.data, dataset, partition, dtype=precision.weights, device=device)
-    parts = build_parts(experiment, data, dtype=precision.weights, device=device)
-    check_outputs(experiment, parts, data)
-    progress = Progress(0, torch.zeros((), dtype=torch.float64, device=device))
-    if experiment.training.on_nan == "skip":
-        progress.skipping = Skipping.on(device)
-        parts = attrs.evolve(parts, loss=progress.skipping.guard_loss(parts.loss))
-    step = choose_step(experiment, parts, data, precision, device, lambda message: observe(Warned(message)))
-    if progress.skipping is not None:
-        progress.skipping.guard(optimizer_of(step))
-    if experiment.training.ema_decay is not None:
-        progress.average = Average.of(step, experiment.training.ema_decay)
-    stop.check("before training")
-    parted = partition_fingerprint(dataset, partition)
-    check_partition_is_as_before(record, experiment.data.split.name, parted)
-    record.partition = parted
-    record.report = report.as_dict()
-    record.notice = " ".join(told for told in (partition.notice, data.notice) if told)
-    auto = auto_values(step, data, device, precision)
-    for change in auto_changes(record.auto, auto):
+    ready = assemble(experiment, opened.access, processes, observe, stop)
+    check_partition_is_as_before(record, experiment.data.split.name, ready.parted)
+    record.partition = ready.parted
+    record.report = ready.report.as_dict()
+    record.notice = " ".join(told for told in (ready.partition.notice, ready.data.notice) if told)
+    auto = auto_values(ready.step, ready.data, ready.device, ready.precision)
+    changes = auto_changes(record.auto, auto)
+    for change in changes:
         observe(Warned(f"not the same hardware as before, results may differ: {change}"))
+    if changes:
+        record.changes = [*record.changes, {"step": record.step, "hardware": changes}]
     record.auto = auto
-    record.model_input = attrs.asdict(model_input(experiment.data, dataset, data.shape.input_names))
+    record.model_input = attrs.asdict(
+        model_input(experiment.data, ready.dataset, ready.data.shape.input_names)
+    )
     opened.keep()
-    with Saver(run, record, step, progress, experiment.checkpoint, observe) as saver:
+    ready.meet()
+    with Saver(run, record, ready.step, ready.progress, experiment.checkpoint, observe) as saver:
         _resume(saver)
-        parameters = sum(parameter.numel() for parameter in parts.model.parameters())
+        parts = ready.step.parts
         observe(
             Began(
-                parameters=parameters,
+                parameters=sum(parameter.numel() for parameter in parts.model.parameters()),
                 epochs=parts.schedule.epochs,
                 steps_per_epoch=parts.schedule.steps_per_epoch,
-                step=progress.step,
+                step=ready.progress.step,
                 monitor=record.monitor,
                 auto=record.auto,
             )
         )
-        record.stopped_early = Loop(
-            step=step,
-            data=data,
-            progress=progress,
-            seed=experiment.seed,
-            monitor=experiment.training.monitor,
-            observe=observe,
-            save=saver,
-            stop=stop,
-            early_stopping=experiment.training.early_stopping,
-        ).run()
+        record.stopped_early = ready.loop(saver, observe, stop).run()
     best = best_checkpoint(run)
+    model = ready.step.end(best.model)
+    processes.leave()
     scores = score_held_out(
         run,
         experiment,
         best,
-        Scorer(step.end(best.model), experiment.data, data.shape, device, precision.weights),
-        dataset,
-        partition,
-        notice=partition.notice,
+        Scorer(
+            model, experiment.data, ready.data.shape, ready.device, ready.precision.weights, tell=ready.tell
+        ),
+        ready.dataset,
+        ready.partition,
+        notice=ready.partition.notice,
         observe=observe,
         check=lambda _: stop.check("while the recordings held out were scored"),
     )
@@ -162,6 +137,7 @@ def _resume(saver: Saver) -> None:
         several = "checkpoints are" if len(damage) > 1 else "checkpoint is"
         instead = f"{checkpoint.name} is used" if checkpoint else "none is left: training starts again"
         saver.observe(Warned(f"{len(damage)} {several} damaged; {instead}"))
+    saver.step.processes.told(checkpoint.name if checkpoint else "")
     if checkpoint is not None:
         restore(saver.step, saver.progress, checkpoint)
         saver.settle()
@@ -169,37 +145,3 @@ def _resume(saver: Saver) -> None:
         saver.record.epoch, saver.record.step, saver.record.best = 0, 0, None
         saver.record.save(saver.run)
     saver.run.cut_epochs(saver.progress.step // saver.step.parts.schedule.steps_per_epoch)
-
-
-def auto_values(
-    step: Step, data: TrainingData, device: torch.device, precision: Precision
-) -> dict[str, object]:
-    """Return what each `auto` became, and what else the data and the machine decided."""
-    schedule = step.parts.schedule
-    return {
-        "device": str(device),
-        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else "",
-        "precision": precision.name,
-        "step": step.how,
-        "windows_per_epoch": schedule.windows_per_epoch,
-        "steps_per_epoch": schedule.steps_per_epoch,
-        "input_dim": data.shape.input_dim,
-        "class_names": list(data.shape.class_names),
-        "threads": torch.get_num_threads(),
-    }
-
-
-def find_device(asked: str) -> torch.device:
-    """Return the device that was asked for; `auto` is cuda if there is one.
-
-    Raises UserError where it is not to be had.
-    """
-    if asked == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    device = torch.device(asked)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        found = torch.cuda.device_count()
-        raise UserError(Problem(f"{asked} is asked for, but torch finds {found} CUDA devices", path="device"))
-    if device.type == "mps" and not torch.backends.mps.is_available():
-        raise UserError(Problem("mps is asked for, but torch finds no Apple GPU", path="device"))
-    return device

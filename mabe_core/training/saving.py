@@ -20,7 +20,7 @@ from mabe_core.runs.record import Record
 from mabe_core.training.background import Background
 from mabe_core.training.events import EpochEnded, Observer, Saved, Warned
 from mabe_core.training.not_finite import check_weights
-from mabe_core.training.state import Progress, capture
+from mabe_core.training.state import Progress, capture, generators
 from mabe_core.training.step import Step
 
 NO_LIMIT = 1 << 62
@@ -68,6 +68,36 @@ class Unsaved:
 
     def wait(self) -> None:
         """Return at once."""
+
+
+@attrs.frozen(eq=False)
+class FollowingSaver:
+    """Takes part where the first of several processes saves; writes nothing."""
+
+    step: Step
+    progress: Progress
+    keeping: Keeping
+    newest: str | None = None
+
+    def __call__(self, ended: EpochEnded | None) -> None:
+        """Hand what belongs to this process over to the first."""
+        self.step.processes.everyones(generators(self.progress.loss_sum.device))
+
+    def most(self, step: int) -> int:
+        """Return the same as the first process."""
+        return _steps_left(self.keeping, step)
+
+    def due(self, step: int) -> bool:
+        """Leave it to the first process to decide."""
+        return False
+
+    def wait(self) -> None:
+        """Return at once."""
+
+
+def _steps_left(keeping: Keeping, step: int) -> int:
+    every = keeping.every_steps
+    return NO_LIMIT if every is None else every - step % every
 
 
 @attrs.frozen
@@ -126,8 +156,7 @@ class Saver:
 
     def most(self, step: int) -> int:
         """Return how many steps there are to the next that is saved."""
-        every = self.keeping.every_steps
-        return NO_LIMIT if every is None else every - step % every
+        return _steps_left(self.keeping, step)
 
     def due(self, step: int) -> bool:
         """Tell whether steps or minutes are over."""

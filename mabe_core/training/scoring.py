@@ -18,16 +18,25 @@ from mabe_core.data.windows import WindowShape, overlapping
 from mabe_core.errors import UserError
 from mabe_core.exchange import DataShape, Pose, Recording
 from mabe_core.experiment.schema import Data
-from mabe_core.long_arrays import let_go, long_array
+from mabe_core.long_arrays import give_back, let_go, long_array
+from mabe_core.training.captured_forward import Tell, inferring, warned
 from mabe_core.training.features import FeaturePipeline, part, view_layout
+from mabe_core.training.step import Forward
 
 # frames of all windows scored at once: enough to keep a device busy, few enough for a laptop's memory
 FRAMES_AT_ONCE = 16_384
+# and their inputs: 4 MB, of which a model makes many
+NUMBERS_AT_ONCE = 1 << 20
 # bytes of points of which features that look at the whole recording may have a few copies
-WHOLE_AT_MOST = 12 << 20
+WHOLE_AT_MOST = 4 << 20
 
 # told how many frames of a stretch are scored; what it raises ends the scoring
 Check = Callable[[int], None]
+
+
+def windows_at_once(length: int, inputs: int) -> int:
+    """Return how many windows of so many frames and inputs a frame are scored at once."""
+    return max(min(FRAMES_AT_ONCE, NUMBERS_AT_ONCE // inputs) // length, 1)
 
 
 def unchecked(_: int) -> None:
@@ -39,7 +48,8 @@ class Scorer:
     """A trained model, and what turns a recording into its inputs.
 
     data: the experiment's section, whose features and windows are used. stride: windows start so many of
-    their places apart; by default half a window.
+    their places apart; by default half a window. tell: is told where a GPU cannot do batches in the fast way.
+    forward: the model as it is called, in evaluation.
     """
 
     model: nn.Module
@@ -48,6 +58,18 @@ class Scorer:
     device: torch.device
     dtype: torch.dtype
     stride: int | None = None
+    tell: Tell = warned
+    forward: Forward = attrs.field(init=False)
+
+    @forward.default
+    def _captured(self) -> Forward:
+        return inferring(
+            self.model,
+            self.model,
+            self.device,
+            windows_at_once(self.data.sequence_length, self.shape.input_dim),
+            self.tell,
+        )
 
     def probabilities(
         self,
@@ -67,6 +89,7 @@ class Scorer:
         """
         stop = recording.frames if stop is None else stop
         scored: NDArray[np.float32] = long_array((stop - start, self.shape.num_classes), np.float32)
+        give_back()  # what training needed
         columns = _Columns.of(self, recording, individuals)
         done = 0
         was_training = self.model.training
@@ -90,7 +113,7 @@ class Scorer:
         """Yield the frames' probabilities, in order, as soon as no further window holds them."""
         window = WindowShape(self.data.sequence_length, self.data.frame_gap)
         starts = overlapping(stop - start, window, self.stride or max(window.length // 2, 1))
-        at_once = max(FRAMES_AT_ONCE // window.length, 1)
+        at_once = windows_at_once(window.length, self.shape.input_dim)
         sums = torch.zeros(0, self.shape.num_classes + 1, dtype=torch.float64)  # the last column counts
         first = place = 0  # the frame that `sums` begins with, the next window
         while place < len(starts):
@@ -123,7 +146,7 @@ class Scorer:
         inside = frames < end
         last = inside.sum(1, keepdim=True) - 1
         padded = torch.where(inside, frames, frames.gather(1, last))
-        scores = self.model(inputs[(padded - low).to(self.device)])
+        scores = self.forward(inputs[(padded - low).to(self.device)])
         last_stage = scores[-1] if scores.dim() == 4 else scores
         found = last_stage.softmax(-1) if self.shape.exclusive else last_stage.sigmoid()
         # summed on the CPU, in order: on some devices the order of sums, and so their bits, would vary
@@ -162,8 +185,9 @@ class _Columns:
     def between(self, start: int, stop: int) -> Tensor:
         """Return (frames, inputs) of the recording's frames [start, stop)."""
         low = max(start - self.pipeline.context, 0)
-        pose = self.pipeline.local(self._pose(low, stop + self.pipeline.context))
-        found, names = self.pipeline.columns(pose)
+        pose = self._pose(low, stop + self.pipeline.context)
+        frames = len(pose.points)
+        found, names = self.pipeline.inputs(pose, lambda inputs: pose.points.new_empty(frames, inputs))
         found = found[start - low : stop - low]
         name, trained = self.recording.name, self.scorer.shape.input_names
         if names != trained:

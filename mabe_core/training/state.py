@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mabe_core.runs.checkpoints import Checkpoint
 from mabe_core.training.average import Average
+from mabe_core.training.processes import Processes
 from mabe_core.training.skipping import Skipping
 from mabe_core.training.step import Step
 
@@ -36,12 +37,12 @@ class Progress:
 
 
 def capture(step: Step, progress: Progress) -> Checkpoint:
-    """Copy everything off the device."""
+    """Copy everything off the device; all processes do so together, and the first has what is to be saved."""
     model, optimizer, scale = step.state()
     steps_per_epoch = step.parts.schedule.steps_per_epoch
     training: dict[str, Tensor] = {
         "progress.loss_sum": _copy(progress.loss_sum),
-        **generators(progress.loss_sum.device),
+        **step.processes.everyones(generators(progress.loss_sum.device)),
     }
     training |= {f"scale.{name}": _copy(tensor) for name, tensor in scale.items()}
     if progress.skipping is not None:
@@ -99,7 +100,18 @@ def restore(step: Step, progress: Progress, checkpoint: Checkpoint) -> None:
     progress.ranking = list(checkpoint.state.get("ranking", format_1))
     progress.scores = list(checkpoint.state.get("scores", ()))
     progress.loss_sum.copy_(checkpoint.training["progress.loss_sum"])
-    restore_generators(checkpoint.training, progress.loss_sum.device)
+    _restore_generators(step.processes, checkpoint, progress)
+
+
+def _restore_generators(processes: Processes, checkpoint: Checkpoint, progress: Progress) -> None:
+    """Draw on where each process stood; those that were not there then begin numbers of their own."""
+    device = progress.loss_sum.device
+    restore_generators(checkpoint.training, device)
+    own = processes.own(checkpoint.training)
+    if own:
+        restore_generators(own, device)
+    else:
+        processes.draw_apart()
 
 
 def _named(tensors: Mapping[str, Tensor], beginning: str) -> dict[str, Tensor]:

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from mabe_core.training.inputs import TrainingData
 from mabe_core.training.parts import Parts
 from mabe_core.training.precision import Precision
+from mabe_core.training.processes import ALONE, Processes
 from mabe_core.training.scale import LossScale
+from mabe_core.training.shares import Share, shares, weighted
 from mabe_core.training.unhooked import unhooked_step
 
 Forward = Callable[[Tensor], Tensor]
@@ -25,10 +27,12 @@ class Step(Protocol):
     """Trains, batch after batch, in the order that it is given.
 
     parts: what it trains. forward: maps inputs to scores as training does, in the weights' format.
+    processes: those that train it together.
     """
 
     parts: Parts
     forward: Forward
+    processes: Processes
 
     @property
     def how(self) -> str:
@@ -65,6 +69,8 @@ class PlainStep:
     grad_clip: float | None
     precision: Precision
     device: torch.device
+    accumulate: int = 1
+    processes: Processes = ALONE
     forward: Forward = attrs.field(init=False)
     how: str = attrs.field(init=False, default="plain")
     parameters: list[nn.Parameter] = attrs.field(init=False)
@@ -75,6 +81,7 @@ class PlainStep:
     place: int = attrs.field(init=False)
     loss_sum: Tensor = attrs.field(init=False)
     _optimize: Callable[[], object] = attrs.field(init=False)
+    _shares: dict[int, list[Share]] = attrs.field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self.forward = self.precision.autocast(self.parts.model, self.device)
@@ -103,16 +110,49 @@ class PlainStep:
         factor = float(self.parts.factor(self.number))
         for group, rate in zip(optimizer.param_groups, self.rates, strict=True):
             group["lr"] = float(np.float32(rate * factor))  # as it is where it lies on the device
-        inputs, targets = self.data.train(starts)
-        loss = self.parts.loss(self.forward(inputs), targets)
         optimizer.zero_grad()
-        self.scale.up(loss).backward()  # type: ignore[no-untyped-call]  # torch's own annotation is missing
+        loss = self._backward(starts)
         fits = self.scale.down([p.grad for p in self.parameters if p.grad is not None])
         if fits:
             if self.grad_clip is not None:
                 nn.utils.clip_grad_norm_(self.parameters, self.grad_clip)
             self._optimize()
-        return loss.detach()
+        return loss
+
+    def _backward(self, starts: Tensor) -> Tensor:
+        """Leave the gradient of a batch's loss, scaled up, in the parameters; return the loss."""
+        size = len(starts)
+        if size not in self._shares:
+            self._shares[size] = shares(size, self.accumulate, self.processes, starts.device)
+        parts = self._shares[size]
+        total = known = starts.new_zeros((), dtype=self.precision.weights)
+        for part in parts:
+            inputs, targets = self.data.train(starts[part.lane])
+            scores = self.processes.together(self.forward(inputs), part.size, -3)
+            targets = self.processes.together(targets, part.size, 0)
+            loss = self.parts.loss(scores, targets)
+            if len(parts) > 1:
+                loss, here = weighted(loss, targets, size)
+                known = known + here
+            self.scale.up(loss).backward()  # type: ignore[no-untyped-call]  # torch's own annotation is missing
+            total = total + loss.detach()
+        self._sum_gradients()
+        if len(parts) == 1:
+            return total
+        known = torch.where(known > 0, known, 1)
+        torch._foreach_div_([p.grad for p in self.parameters if p.grad is not None], known)
+        return total / known
+
+    def _sum_gradients(self) -> None:
+        """Sum the gradients of all processes, as one tensor; where the loss reaches no weight, as 0."""
+        if self.processes.alone:
+            return
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        self.processes.sum([flat])
+        sizes = [gradient.numel() for gradient in gradients]
+        for parameter, total in zip(self.parameters, flat.split_with_sizes(sizes), strict=True):
+            parameter.grad = total.view_as(parameter)
 
     def rate(self) -> float:
         """Return the learning rate of the last step."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,47 +11,89 @@ from torch import Tensor
 from mabe_core.data.windows import WindowShape, tiling, training_starts
 from mabe_core.errors import UserError
 from mabe_core.exchange import Partition, Pose, Role
+from mabe_core.training.placing import Placing
 
 
 class Tables:
-    """Views laid one after another on one axis of frames.
+    """Views laid one after another on one axis of frames, in tensors that are allocated once.
 
     margin: empty frames on both sides of each, for steps that compute features themselves and so need poses;
-    None where no step does, and poses are not kept.
+    None where no step does, and poses are not kept. lengths: frames of each view, without margins. like: a
+    tensor of the inputs' format, on the device. beside: bytes a frame that is kept beside its inputs.
+    size: bytes that all tables take; resident: whether they are on the device. Both are known with the first
+    view.
     """
 
-    def __init__(self, margin: int | None) -> None:
+    def __init__(
+        self, margin: int | None, lengths: Sequence[int], placing: Placing, like: Tensor, beside: int
+    ) -> None:
         self.margin = margin
         self.end = 0
         self.places: dict[int, list[int]] = {}  # of each recording, the first frames of its views on the axis
-        self.poses: list[Pose] = []
-        self.inside: list[Tensor] = []  # bool, False in the margins
-        self.columns: list[Tensor] = []
         self.targets: list[np.ndarray] = []
+        self.size = 0
+        self.resident = True
+        self._lengths = lengths
+        self._frames = sum(lengths) + 2 * len(lengths) * (margin or 0)
+        self._placing = placing
+        self._like = like
+        self._beside = beside
+        self._tables: dict[str, Tensor] = {}
 
-    def add(self, recording: int, pose: Pose, columns: Tensor, targets: np.ndarray) -> None:
+    def room(self, inputs: int) -> Tensor:
+        """Return where the next view's inputs are to be written: hours of them are not to be there twice."""
+        number = len(self.targets)
+        if not number:
+            self.size = self._frames * (inputs * self._like.element_size() + self._beside)
+            self.resident = self._placing.fits(self.size)
+            self._keep("columns", self._like.new_empty(0, inputs))
+            self.columns.zero_()
+        elif inputs != self.columns.shape[1]:  # for whoever asks to tell
+            return self._like.new_empty(self._lengths[number], inputs)
+        first = self.end + (self.margin or 0)
+        return self.columns[first : first + self._lengths[number]]
+
+    def add(self, recording: int, pose: Pose, targets: np.ndarray) -> None:
+        """Add a view whose inputs are written."""
         margin = self.margin or 0
         self.places.setdefault(recording, []).append(self.end + margin)
-        self.end += len(targets) + 2 * margin
-        self.columns.append(_padded(columns, margin, 0.0))
         around = [(margin, margin), (0, 0)][: targets.ndim]
         self.targets.append(np.pad(targets, around, constant_values=-1))
+        stop = self.end + len(targets) + 2 * margin
         if self.margin is not None:
-            real = torch.ones(len(targets), dtype=torch.bool, device=columns.device)
-            self.inside.append(_padded(real, margin, False))
-            self.poses.append(
-                Pose(
-                    _padded(pose.points, margin, torch.nan),
-                    {name: _padded(column, margin, 0.0) for name, column in pose.columns.items()},
-                )
-            )
+            real = torch.ones(len(targets), dtype=torch.bool, device=pose.points.device)
+            named = {f"pose.{name}": (column, 0.0) for name, column in pose.columns.items()}
+            parts = {"inside": (real, False), "points": (pose.points, torch.nan), **named}
+            for name, (part, fill) in parts.items():
+                if name not in self._tables:
+                    self._keep(name, part)
+                rows = self._tables[name][self.end : stop]
+                rows[:margin] = rows[len(rows) - margin :] = fill
+                rows[margin : len(rows) - margin] = part
+        self.end = stop
+
+    def _keep(self, name: str, like: Tensor) -> None:
+        home = like.device if self.resident else torch.device("cpu")
+        self._tables[name] = like.new_empty((self._frames, *like.shape[1:]), device=home)
+
+    @property
+    def columns(self) -> Tensor:
+        """The model's inputs, (frames, inputs), 0 in the margins."""
+        return self._tables["columns"]
+
+    @property
+    def inside(self) -> Tensor:
+        """bool (frames,), False in the margins."""
+        return self._tables["inside"]
 
     def pose(self) -> Pose:
-        names = self.poses[0].columns
-        return Pose(
-            torch.cat([pose.points for pose in self.poses]),
-            {name: torch.cat([pose.columns[name] for pose in self.poses]) for name in names},
-        )
+        """Return the poses of all views, their points missing in the margins."""
+        columns = {
+            name.removeprefix("pose."): table
+            for name, table in self._tables.items()
+            if name.startswith("pose.")
+        }
+        return Pose(self._tables["points"], columns)
 
     def training(
         self, targets: np.ndarray, partition: Partition, window: WindowShape, classes: int
@@ -110,10 +154,3 @@ def class_index(labels: np.ndarray, name: str) -> np.ndarray:
     if len(wrong):
         raise UserError(f"recording {name}: frame {wrong[0]} must have one class, or be unlabelled in all")
     return index.astype(np.int64)
-
-
-def _padded(values: Tensor, margin: int, fill: float) -> Tensor:
-    if not margin:
-        return values
-    edge = values.new_full((margin, *values.shape[1:]), fill)
-    return torch.cat([edge, values, edge])

@@ -6,14 +6,23 @@ import attrs
 import torch
 from torch import Tensor, nn
 
-from mabe_core.exchange import Evaluation
+from mabe_core.exchange import DataShape, Evaluation
 from mabe_core.training.inputs import TrainingData
 from mabe_core.training.parts import LossFunction
+from mabe_core.training.processes import ALONE, Processes
 from mabe_core.training.step import Forward
 
 # windows scored at once, and their frames: enough to keep a device busy, few enough for a laptop's memory
 BATCH = 256
 BATCH_FRAMES = 256 * 64
+# and their inputs: 4 MB, of which a model makes many
+BATCH_NUMBERS = 1 << 20
+
+
+def windows_at_once(shape: DataShape) -> int:
+    """Return how many windows are scored at once."""
+    frames = min(BATCH_FRAMES, BATCH_NUMBERS // shape.input_dim)
+    return max(1, min(BATCH, frames // shape.sequence_length))
 
 
 @attrs.define(eq=False)
@@ -57,11 +66,18 @@ class ClassCounts:
 
 
 @torch.no_grad()
-def validate(forward: Forward, model: nn.Module, loss: LossFunction, data: TrainingData) -> Evaluation:
-    """Score each validation frame once; forward: the model as training computes it.
+def validate(
+    forward: Forward,
+    model: nn.Module,
+    loss: LossFunction,
+    data: TrainingData,
+    processes: Processes = ALONE,
+) -> Evaluation:
+    """Score each validation frame once, in one of the processes; forward: the model as training computes it.
 
     The loss is the mean over batches of the loss function, each weighted by its labelled frames.
     """
+    processes.align(model)
     was_training = model.training
     model.eval()
     device = data.validation_starts.device
@@ -69,8 +85,8 @@ def validate(forward: Forward, model: nn.Module, loss: LossFunction, data: Train
     confusion, each = ConfusionCounts.empty(classes, device), ClassCounts.empty(classes, device)
     loss_sum = torch.zeros((), dtype=torch.float64, device=device)
     frames = torch.zeros((), dtype=torch.float64, device=device)
-    batch = max(1, min(BATCH, BATCH_FRAMES // data.shape.sequence_length))
-    for first in range(0, len(data.validation_starts), batch):
+    batch = windows_at_once(data.shape)
+    for first in range(processes.rank * batch, len(data.validation_starts), processes.count * batch):
         inputs, targets = data.validation(data.validation_starts[first : first + batch])
         counts = data.validation_counts[first : first + batch]
         targets = targets.masked_fill(~(counts if exclusive else counts[..., None]), -1)
@@ -85,6 +101,7 @@ def validate(forward: Forward, model: nn.Module, loss: LossFunction, data: Train
         else:
             each.add(targets, last_stage)
     model.train(was_training)
+    processes.sum([confusion.counts, each.counts, loss_sum, frames])
     loss_mean = float(loss_sum / frames.clamp(min=1))
     found = (confusion.matrix() if exclusive else each.counts.cpu()).numpy()
     found.flags.writeable = False  # metrics look at it one after another

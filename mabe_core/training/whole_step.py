@@ -22,7 +22,9 @@ from mabe_core.training.inputs import TrainingData
 from mabe_core.training.optimizer_state import join, split
 from mabe_core.training.parts import Parts
 from mabe_core.training.precision import Precision
+from mabe_core.training.processes import ALONE, Processes
 from mabe_core.training.scale import LossScale
+from mabe_core.training.shares import Share, shares, weighted
 from mabe_core.training.step import Forward, State
 from mabe_core.training.unhooked import is_listened_to, unhooked_step
 
@@ -38,7 +40,7 @@ class WholeStep:
     parts of it that the parameters are.
     """
 
-    _judge_whole: Callable[[int], Tensor]
+    _judge_whole: Callable[[Tensor, int], tuple[Tensor, Tensor]]
     _move: Callable[[Sequence[Tensor]], None]
     _optimize: Callable[[], object]
 
@@ -51,7 +53,10 @@ class WholeStep:
         device: torch.device,
         *,
         lowered: bool = True,
+        processes: Processes = ALONE,
     ) -> None:
+        self.processes = processes
+        self._together = processes.together
         names = [name for name, parameter in parts.model.named_parameters() if parameter.requires_grad]
         kept = Precision(precision.weights, precision.weights)
         self.weights = FlatWeights.of(parts.model, precision if lowered else kept, names)
@@ -77,7 +82,8 @@ class WholeStep:
         self.order = torch.zeros(schedule.windows_per_epoch, dtype=torch.int64, device=device)
         self.factors = torch.ones(schedule.steps_per_epoch, device=device, dtype=torch.float64)
         self.cursor = torch.zeros(1, dtype=torch.int64, device=device)
-        self.lane = torch.arange(self.size, device=device)
+        self.accumulate = experiment.accumulate
+        self._shares: dict[int, list[Share]] = {}
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
         self.done = 0
 
@@ -103,19 +109,44 @@ class WholeStep:
 
     def step(self, size: int) -> None:
         """Do the step that the cursor points at, on so many windows; nothing here waits for the device."""
-        loss = (self._judge_whole if size == self.size else self._judge)(size)
-        self._move(self.weights.gradients(self.scale.up(loss)))
+        loss, taken = self._take(size)
+        self._move(self.processes.sum(taken))
         # not compiled: torch 2.13 forgets what is added to a CPU's float64 without dimensions
-        self.loss_sum.add_(loss.detach())
+        self.loss_sum.add_(loss)
 
-    def _judge(self, size: int) -> Tensor:
-        return self._loss(*self._batch(size))
+    def _take(self, size: int) -> tuple[Tensor, Sequence[Tensor]]:
+        """Return the loss of a batch, and what its gradient is of this process's windows."""
+        judge = self._judge_whole if size == self.size else self._judge
+        if size not in self._shares:
+            self._shares[size] = shares(size, self.accumulate, self.processes, self.device)
+        first, *more = self._shares[size]
+        loss, targets = judge(first.lane, first.size)
+        if not more:
+            return loss.detach(), self.weights.gradients(self.scale.up(loss))
+        loss, known = weighted(loss, targets, size)
+        taken = [each.to(self.gradient.dtype) for each in self.weights.gradients(self.scale.up(loss))]
+        total = loss.detach()
+        for share in more:
+            loss, targets = (judge if share.size == first.size else self._judge)(share.lane, share.size)
+            loss, here = weighted(loss, targets, size)
+            for one, other in zip(taken, self.weights.gradients(self.scale.up(loss)), strict=True):
+                one.add_(other)
+            total, known = total + loss.detach(), known + here
+        known = torch.where(known > 0, known, 1)
+        return total / known, [each / known for each in taken]
 
-    def _batch(self, size: int) -> tuple[Tensor, Tensor]:
-        return self.data.train(self.order.index_select(0, self.cursor * self.size + self.lane[:size]))
+    def _judge(self, lane: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """Return the loss of a part of the batch, of so many windows of which `lane` are scored here, and
+        its targets."""
+        return self._loss(*self._batch(lane), size)
 
-    def _loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        return self.parts.loss(self.forward(inputs), targets)
+    def _batch(self, lane: Tensor) -> tuple[Tensor, Tensor]:
+        return self.data.train(self.order.index_select(0, self.cursor * self.size + lane))
+
+    def _loss(self, inputs: Tensor, targets: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        scores = self._together(self.forward(inputs), size, -3)
+        targets = self._together(targets, size, 0)
+        return self.parts.loss(scores, targets), targets
 
     def _update(self, taken: Sequence[Tensor]) -> None:
         """Move the weights by the gradients that were taken, and go on to the next step."""
@@ -151,11 +182,13 @@ class WholeStep:
 
         Batches out of tables are gathered in the same kernels; what augmentations do stays as it is written.
         """
+        if not self.processes.alone:
+            self._together = torch.compiler.disable(self.processes.together)  # type: ignore[no-untyped-call]
         if isinstance(self.data.train, TableBatches):
             self._judge_whole = torch.compile(self._judge, dynamic=False, backend=backend)
         else:
             loss = torch.compile(self._loss, dynamic=False, backend=backend)
-            self._judge_whole = lambda size: loss(*self._batch(size))
+            self._judge_whole = lambda lane, size: loss(*self._batch(lane), size)
         if self.elementwise and not is_listened_to(self.optimizer):
             one_kernel(self.optimizer)
             self._move = torch.compile(self._update, dynamic=False, backend=backend)

@@ -13,6 +13,7 @@ import attrs
 import pytest
 
 from tests.fake_site import GOOD, installed
+from tests.slowness import slowness
 
 
 @attrs.frozen
@@ -100,5 +101,5 @@ def test_plugins_and_doctor_name_the_three_too(site):
 
 
 def test_listing_takes_under_600_ms_of_processor_time_and_help_under_300(site):
-    assert min(site.mabe("list")[1] for _ in range(3)) < 0.6
-    assert min(site.mabe("--help", program="main_run")[1] for _ in range(3)) < 0.3
+    assert min(site.mabe("list")[1] for _ in range(3)) < 0.6 * slowness()
+    assert min(site.mabe("--help", program="main_run")[1] for _ in range(3)) < 0.3 * slowness()

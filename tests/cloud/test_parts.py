@@ -19,6 +19,7 @@ from mabe_core.discovery import load_plugins
 from mabe_core.experiment import read_document, resolve
 from mabe_core.experiment.cloud import Cloud, in_words, seconds
 from mabe_core.runs.identity import experiment_id
+from mabe_core.runs.sent import SentExperiment
 from mabe_core.training.events import Began, DataRead, EpochEnded, Event, Saved, Stepped, Warned
 
 
@@ -45,10 +46,7 @@ class MemoryStore:
 
 def request(token: str = "a", **cloud: object) -> CloudRequest:
     return CloudRequest(
-        id="tiny-0123456789",
-        experiment="",
-        plugin_files={},
-        plugins=(),
+        sent=SentExperiment(id="tiny-0123456789", experiment="", plugin_files={}, plugins=()),
         python="3.12",
         packages=(),
         plugin_packages=(),
@@ -187,6 +185,6 @@ def test_a_request_survives_the_journey_and_stands_for_the_same_experiment(
 
     assert came == sent
     assert came.id == experiment_id(experiment, registry)
-    assert came.plugin_files["tiny.py"].encode() == (document.plugin_files[0]).read_bytes()
-    assert json.loads(sent.to_text())["experiment"].count("plugins/tiny.py") == 1
-    assert {plugin.distribution for plugin in came.plugins} == {"mabe-core"}
+    assert came.sent.plugin_files["tiny.py"].encode() == (document.plugin_files[0]).read_bytes()
+    assert json.loads(sent.to_text())["sent"]["experiment"].count("plugins/tiny.py") == 1
+    assert {plugin.distribution for plugin in came.sent.plugins} == {"mabe-core"}

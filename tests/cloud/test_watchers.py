@@ -45,7 +45,7 @@ def test_a_request_brings_the_watchers_and_their_libraries_and_nothing_that_is_n
         registry = load_plugins((*document.plugin_files, *files))
         request = pack(resolve(document, registry), registry, tmp_path).request
         names = {package.partition("==")[0] for package in request.packages}
-        return {plugin.plugin for plugin in request.plugins}, names, set(request.plugin_files)
+        return {plugin.plugin for plugin in request.sent.plugins}, names, set(request.sent.plugin_files)
 
     plugins, packages, files = packed("[tensorboard]", WATCHER)
     assert "tensorboard" in plugins

@@ -138,6 +138,12 @@ def frame_twice(opened: h5py.File) -> None:
     opened["df_with_missing/table"][...] = table
 
 
+def columns_swapped(opened: h5py.File) -> None:
+    table = opened["df_with_missing/table"][()]
+    table["values_block_0"][:, [0, 2]] = table["values_block_0"][:, [2, 0]]
+    opened["df_with_missing/table"][...] = table
+
+
 DAMAGES = {
     no_groups: "holds 0 data frames",
     no_labels: "not an H5 file that DeepLabCut wrote, or damaged: .*non_index_axes",
@@ -145,6 +151,7 @@ DAMAGES = {
     other_labels: "the columns that it lists are not those that it holds",
     labels_no_text: "column labels are not tuples of names",
     frame_twice: "row 8: frame 6 is there twice",
+    columns_swapped: r"row 1: column 4 \(resident nose likelihood\) is .*: are columns swapped?",
 }
 
 

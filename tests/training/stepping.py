@@ -13,6 +13,7 @@ from mabe_core.experiment import Experiment, read_document, resolve
 from mabe_core.training.inputs import TrainingData, prepare
 from mabe_core.training.loop import epoch_order
 from mabe_core.training.parts import Parts, build_parts
+from mabe_core.training.placing import ON_DEVICE, Placing
 from mabe_core.training.precision import Precision
 from mabe_core.training.state import Progress
 from mabe_core.training.step import Step
@@ -51,11 +52,20 @@ def parts_of(
     experiment: Experiment, precision: Precision, device: torch.device
 ) -> tuple[Parts, TrainingData]:
     """Return what a step is made of."""
+    data = data_of(experiment, precision, device)
+    return build_parts(experiment, data, dtype=precision.weights, device=device), data
+
+
+def data_of(
+    experiment: Experiment, precision: Precision, device: torch.device, placing: Placing = ON_DEVICE
+) -> TrainingData:
+    """Return the data of an experiment, read without the checks of a run."""
     dataset = experiment.data.dataset.build(DataAccess(()))
     window = WindowShape(experiment.data.sequence_length, experiment.data.frame_gap)
     partition = experiment.data.split.build()(dataset.recordings, SplitContext(window.span, experiment.seed))
-    data = prepare(experiment.data, dataset, partition, dtype=precision.weights, device=device)
-    return build_parts(experiment, data, dtype=precision.weights, device=device), data
+    return prepare(
+        experiment.data, dataset, partition, dtype=precision.weights, device=device, placing=placing
+    )
 
 
 def fresh(device: torch.device) -> Progress:
@@ -71,11 +81,12 @@ def train(step: Step, data: TrainingData, progress: Progress, steps: int) -> lis
         epoch, done = divmod(progress.step, schedule.steps_per_epoch)
         order = epoch_order(len(data.train_starts), schedule.windows_per_epoch, 3, epoch)
         starts = data.train_starts[order].to(progress.loss_sum.device)
-        step.begin(starts, progress.step - done, done, progress.loss_sum)
+        step.begin(data.feed.begin(starts, done), progress.step - done, done, progress.loss_sum)
         left = schedule.steps_per_epoch - done
         while left and len(losses) < steps:
             before = progress.loss_sum.item()
-            advanced = step.advance(min(left, steps - len(losses)))
+            ready = data.feed.ready(schedule.steps_per_epoch - left)
+            advanced = step.advance(min(left, ready, steps - len(losses)))
             left -= advanced
             progress.step += advanced
             losses += [(progress.loss_sum.item() - before) / advanced] * advanced

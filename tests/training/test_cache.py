@@ -13,9 +13,10 @@ from mabe_core import DataAccess, Dataset
 from mabe_core.discovery import load_plugins
 from mabe_core.experiment import Experiment, resolve
 from mabe_core.experiment.document import read_text
-from mabe_core.training import cache, cached
+from mabe_core.training import cache, cached, features
 from mabe_core.training.cache import Cache, find_cache
-from mabe_core.training.inputs import prepare
+from mabe_core.training.features import FeaturePipeline
+from mabe_core.training.inputs import TrainingData, prepare
 from mabe_core.training.reading import read_data
 from mabe_plugins.pose_files import recordings as pose_recordings
 from tests.plugins.pose_writing import pose_frame, write_caltech, write_csv
@@ -73,11 +74,14 @@ def load(data: Path, *changes: str) -> Dataset:
     return read_data(experiment(*changes), DataAccess((data,)))[0]
 
 
-def columns(data: Path, *changes: str) -> torch.Tensor:
+def prepared(data: Path, *changes: str) -> TrainingData:
     asked = experiment(*changes)
     dataset, partition = read_data(asked, DataAccess((data,)))
-    prepared = prepare(asked.data, dataset, partition, dtype=torch.float32, device=torch.device("cpu"))
-    return prepared.train(torch.arange(100))[0]
+    return prepare(asked.data, dataset, partition, dtype=torch.float32, device=torch.device("cpu"))
+
+
+def columns(data: Path, *changes: str) -> torch.Tensor:
+    return prepared(data, *changes).train(torch.arange(100))[0]
 
 
 def test_recordings_come_out_of_the_cache_as_they_were_read(data: Path, readings: list[str]) -> None:
@@ -143,9 +147,9 @@ def test_features_of_a_long_recording_are_kept_in_parts(data: Path, monkeypatch)
     first = columns(data)
     kept = Cache(data / "cache", 10**9).entries()
     assert len(kept) > 30
-    really = cached._columns
+    really = FeaturePipeline.inputs
     computed: list[int] = []
-    monkeypatch.setattr(cached, "_columns", lambda *given: computed.append(1) or really(*given))
+    monkeypatch.setattr(FeaturePipeline, "inputs", lambda *given: computed.append(1) or really(*given))
     assert torch.equal(columns(data), first)
     assert not computed
     for entry in kept:
@@ -164,11 +168,19 @@ def test_features_come_out_of_the_cache_bit_by_bit_and_are_not_computed(data, mo
     def never(*_):
         raise AssertionError("features were computed again")
 
-    monkeypatch.setattr(cached, "_columns", never)
+    monkeypatch.setattr(FeaturePipeline, "inputs", never)
     assert torch.equal(columns(data), first)
     assert torch.equal(without, first)
     with pytest.raises(AssertionError, match="computed again"):
         columns(data, "data.features=[normalize, interpolate, {name: motion, front: nose, back: neck}]")
+
+
+def test_inputs_of_a_long_recording_are_the_same_computed_block_by_block(data: Path, monkeypatch) -> None:
+    augmented = "data.augmentations=[{name: mirror, about: origin}]"
+    whole = {words: prepared(data, *words).validation.columns for words in ((), (augmented,))}
+    monkeypatch.setattr(features, "FRAMES_OF_INPUTS", 7)
+    for words, expected in whole.items():
+        torch.testing.assert_close(prepared(data, *words).validation.columns, expected)
 
 
 def test_a_damaged_entry_is_read_again(data: Path, readings: list[str]) -> None:

@@ -50,7 +50,7 @@ def unlabelled_views(video: Video, tracking: Tracking, classes: Sequence[str]) -
     """Return the views of a video whose annotation nobody gave."""
     pairs, untracked = _pairs(video, tracking, classes)
     empty = np.full((len(tracking.points), len(classes)), UNLABELLED, dtype=np.int8)
-    views = tuple(View(_places(pair, tracking), empty) for pair in pairs)
+    views = tuple(View(_places(pair, tracking), empty, _asked(pair, video, classes)) for pair in pairs)
     return Labelled(views, 0, Counter(), untracked, False, 0)
 
 
@@ -62,9 +62,7 @@ def labelled_views(
     Raises DataError naming the row, from 1.
     """
     found = read_columns(file, COLUMNS)
-    fps = video.fps
-    if config.known_faults == "mend":
-        fps = ANNOTATED_AT.get((video.lab, video.fps), video.fps)
+    fps = annotated_fps(video, config)
     limit = tracking.source_frames * fps / video.fps
     trimmed = _check(found, limit, tracking, config, file)
     names = np.array([*found["action"].words, ""])[found["action"].codes]
@@ -90,8 +88,19 @@ def labelled_views(
         annotation = Annotation(tuple(bouts.get(pair, ())), unit="seconds")
         labels = label_track(annotation, len(tracking.points), config.fps, rules, file).labels
         labels[:, [(*pair, name) not in listed for name in classes]] = UNLABELLED
-        views.append(View(_places(pair, tracking), labels))
+        views.append(View(_places(pair, tracking), labels, _asked(pair, video, classes)))
     return Labelled(tuple(views), len(rows), unlisted, untracked, fps != video.fps, trimmed)
+
+
+def annotated_fps(video: Video, config: MabeKaggleConfig) -> float:
+    """Return the frames a second that a video's annotation counts."""
+    if config.known_faults == "keep":
+        return video.fps
+    return ANNOTATED_AT.get((video.lab, video.fps), video.fps)
+
+
+def _asked(pair: Pair, video: Video, classes: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in classes if (*pair, name) in video.listed)
 
 
 def _bout(action: str, start: int, stop: int, limit: float, fps: float) -> Bout:

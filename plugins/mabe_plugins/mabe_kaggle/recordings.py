@@ -11,7 +11,7 @@ import numpy as np
 
 from mabe_core import DataAccess, DataError, Dataset, Recording, did_you_mean
 from mabe_plugins.faults import Faults
-from mabe_plugins.mabe_kaggle.labelling import Labelled, labelled_views, unlabelled_views
+from mabe_plugins.mabe_kaggle.labelling import Labelled, annotated_fps, labelled_views, unlabelled_views
 from mabe_plugins.mabe_kaggle.subjects import subjects
 from mabe_plugins.mabe_kaggle.table import Video, read_videos
 from mabe_plugins.mabe_kaggle.tracking import Tracking, read_tracking
@@ -76,6 +76,7 @@ def _classes(videos: Sequence[Video], config: MabeKaggleConfig) -> tuple[str, ..
 def _recording(
     video: Video, tracking: Tracking, labelled: Labelled, config: MabeKaggleConfig, subject: str
 ) -> Recording:
+    fps = annotated_fps(video, config)
     return Recording(
         name=f"{video.lab}/{video.name}",
         points=tracking.points,
@@ -85,6 +86,8 @@ def _recording(
         views=labelled.views,
         groups={"lab": video.lab, "subject": subject},
         pixels_per_cm=1.0,  # a unit of the points is a centimetre
+        film_fps=fps,
+        film_frames=int(tracking.source_frames * fps / video.fps),
     )
 
 

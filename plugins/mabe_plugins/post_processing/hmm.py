@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import attrs
@@ -122,21 +123,43 @@ def posterior(scores: Array, moves: Array, starts: Array, lengths: NDArray[np.in
     scores: log-likelihoods (tracks, frames, states); moves (tracks, states, states), rows from; starts
     (tracks, states); lengths (tracks,), the frames of each, past which scores are 0 and say nothing.
     """
-    seen = np.exp(scores - scores.max(axis=2, keepdims=True))
-    forward = np.empty_like(seen)
-    state = starts * seen[:, 0]
-    for frame in range(seen.shape[1]):
-        if frame:
-            state = np.einsum("ti,tij->tj", state, moves) * seen[:, frame]
-        state = state / state.sum(axis=1, keepdims=True)
-        forward[:, frame] = state
-    backward = np.ones_like(starts)
-    for frame in range(seen.shape[1] - 2, -1, -1):
-        backward = np.einsum("tij,tj->ti", moves, seen[:, frame + 1] * backward)
-        backward = backward / backward.sum(axis=1, keepdims=True)
-        forward[:, frame] *= backward
-    total: Array = forward / forward.sum(axis=2, keepdims=True)
-    return total
+    tracks, frames, states = scores.shape
+    # all blocks take a frame at a time together: 2 √frames steps of Python instead of `frames`
+    length = math.isqrt(frames - 1) + 1
+    blocks = -(-frames // length)
+    padded = np.ones((tracks, blocks * length, states))
+    padded[:, :frames] = np.exp(scores - scores.max(axis=2, keepdims=True))
+    seen = padded.reshape(tracks, blocks, length, states)
+
+    def into(place: int) -> Array:
+        """Return what takes a state's probabilities to this frame of each block."""
+        step: Array = moves[:, None] * seen[:, :, place, None, :]
+        if place == 0:  # nothing moves into the first frame of all
+            step[:, 0] = np.eye(states) * seen[:, 0, 0, None, :]
+        return step
+
+    through = np.broadcast_to(np.eye(states), (tracks, blocks, states, states))
+    for place in range(length):
+        through = through @ into(place)
+        through = through / through.sum(axis=(2, 3), keepdims=True)
+    before, after = np.empty((2, tracks, blocks, states))
+    state, ahead = starts, np.ones_like(starts)
+    for block in range(blocks):
+        before[:, block], after[:, -1 - block] = state, ahead
+        state = _shares(np.einsum("ti,tij->tj", state, through[:, block]))
+        ahead = _shares(np.einsum("tij,tj->ti", through[:, -1 - block], ahead))
+    found = np.empty_like(seen)
+    for place in range(length):
+        before = found[:, :, place] = _shares((before[:, :, None] @ into(place))[:, :, 0])
+    for place in range(length - 1, -1, -1):
+        found[:, :, place] *= after
+        after = _shares((into(place) @ after[..., None])[..., 0])
+    return _shares(found.reshape(padded.shape)[:, :frames])
+
+
+def _shares(values: Array) -> Array:
+    shares: Array = values / values.sum(axis=-1, keepdims=True)
+    return shares
 
 
 def viterbi(scores: Array, moves: Array, starts: Array, lengths: NDArray[np.int64]) -> Array:
