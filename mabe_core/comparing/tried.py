@@ -77,7 +77,8 @@ def find_all(runs_dir: Path, words: Sequence[str]) -> tuple[list[Tried], list[st
         if one.scores:
             tried.append(one)
         else:
-            told.append(f"{run.id} is left out: it is {one.state} and has no score yet")
+            state = "failed" if one.state == "failed" else f"is {one.state}"
+            told.append(f"{run.id} is left out: it {state} and has no score yet")
     return tried, told
 
 

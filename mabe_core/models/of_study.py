@@ -75,9 +75,9 @@ def _told(
     told = []
     if len(finished) > len(row):
         mean = math.fsum(each.score for each in row) / len(row)
-        runs = "1 run" if len(row) == 1 else f"{len(row)} runs"
         setting = settings_text(setting_of(best.member.settings), ", ")
-        told.append(f"best on validation is {setting}: {monitor} {mean:.4f}, the mean of {runs}")
+        of_runs = f", the mean of {len(row)} runs" if len(row) > 1 else ""
+        told.append(f"best on validation is {setting}: {monitor} {mean:.4f}{of_runs}")
     if len(row) > 1:
         which = "these" if told else "its"
         told.append(f"best of {which} runs on validation is {best.member.id}: {best.score:.4f}")
