@@ -61,7 +61,7 @@ def test_a_sealed_state_whose_hashes_are_none_is_damaged(trained):
     file = trained.run.checkpoints / "step-00000022" / "state.json"
     state = json.loads(file.read_text())
     del state["seal"]
-    file.write_bytes(seal({**state, "sha256": {name: 3 for name in state["sha256"]}}))
+    file.write_bytes(seal({**state, "sha256": dict.fromkeys(state["sha256"], 3)}))
     found, damage = newest_checkpoint(trained.run.checkpoints)
     assert found.state["step"] == 11
     assert "lacks the SHA-256" in damage[0]
