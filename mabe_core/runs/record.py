@@ -63,7 +63,7 @@ class Record:
     report: dict[str, Any] = attrs.field(factory=dict)
     model_input: dict[str, Any] = attrs.field(factory=dict)
     components: list[dict[str, Any]] = attrs.field(
-        factory=list, metadata={"needs": {"kind": str, "name": str, "sources": (dict, list)}}
+        factory=list, metadata={"needs": {"kind": str, "name": str, "sources": dict}}
     )
     software: dict[str, str] = attrs.field(factory=dict)
     machine: dict[str, Any] = attrs.field(factory=dict)

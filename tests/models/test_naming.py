@@ -266,3 +266,12 @@ def whole(rats: ModelFolder, promotions: int) -> None:
     assert rats.read("rats").aliases == {"best": events[-1].version}
     assert {event.version for event in events} == {1, 2}
     assert check(rats, "rats") == []
+
+
+def test_an_event_without_versions_is_of_a_name_that_has_none(rats, mabe):
+    file = rats.path / "rats" / "history" / "000002.json"
+    event = json.loads(file.read_text())
+    del event["after"]["versions"]
+    file.write_text(json.dumps(event))
+    outcome = mabe("predict", "rats", "x.csv")
+    assert (outcome.code, "has no version left" in outcome.err) == (2, True), outcome.err
