@@ -160,6 +160,8 @@ def _parsed(found: Any) -> Scores:
     classes = len(found["classes"])
     if not all(_counts_fit(each, classes) for each in _all(stretches)):
         raise ValueError("a stretch has other counts than those of its classes")
+    if len({each.confusion is None for each in _all(stretches)}) > 1:
+        raise ValueError("some stretches may have several classes a frame, others not")
     if found["held_out"] not in found["pooled"] or found["held_out"] not in stretches:
         raise ValueError(f"it has no scores of {found['held_out']!r}")
     if not all(0 <= each.start <= each.stop and 0 < each.fps < math.inf for each in _all(stretches)):
