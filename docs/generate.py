@@ -273,6 +273,25 @@ def many_runs() -> str:
     return table(titles, rows) + measured(found)
 
 
+def shared_gpu() -> str:
+    """Return what several members of a study on one GPU gain, measured."""
+    file = RESULTS / "shared_gpu.json"
+    if not file.exists():
+        return "Not measured yet: `python -m benchmarks.shared_gpu --json FILE`, on a GPU, does.\n"
+    found = json.loads(file.read_text(encoding="utf-8"))
+    rows = [
+        [
+            f"`--jobs {one['jobs']}`",
+            f"{statistics.median(one['seconds']):.0f}",
+            f"{one['times as fast']:.2f} ({one['low']:.2f} to {one['high']:.2f})",
+            "the same" if one["same weights"] else "others",
+        ]
+        for one in found["rows"]
+    ]
+    titles = [f"{found['members']} members", "seconds", "times as fast (over rounds)", "weights"]
+    return table(titles, rows) + measured(found)
+
+
 def reading() -> str:
     """Return how long the rats take to be read, first and from the cache, measured."""
     found = json.loads((RESULTS / "reading.json").read_text(encoding="utf-8"))
@@ -412,6 +431,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "train-memory": train_memory,
     "architectures": architectures,
     "many-runs": many_runs,
+    "shared-gpu": shared_gpu,
     "soaks": soaks,
     "checkpoint-stall": checkpoint_stall,
     "rat-scores": rat_scores,

@@ -14,15 +14,18 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections import Counter
 from pathlib import Path
 from typing import IO, Any
 
+import attrs
+
+from mabe_core.runs.files import write_json
 from soak.telling import parser, tell
 
 # what one input may take: seconds of processor time, and of waiting for a machine that is busy
@@ -47,42 +50,76 @@ def main() -> None:
 
         work(asked.first, asked.last, asked.seed, asked.only, asked.keep, Path(os.environ["FUZZ_FOLDER"]))
         return
-    began = time.monotonic()
     if asked.last is not None:
         asked.inputs = asked.last - asked.first + 1
-    found = fuzz(asked.first, asked.inputs, asked, telling=asked.last is not None)
-    tell(found, began, asked.json)
+    found, seconds = fuzz(asked.first, asked.inputs, asked, telling=asked.last is not None)
+    tell(found, time.monotonic() - seconds, asked.json)
 
 
-def fuzz(first: int, inputs: int, asked: Any, *, telling: bool) -> dict[str, Any]:
-    """Try inputs in worker processes, one at a time; return the figures."""
-    counts: Counter[str] = Counter()
-    faults: list[str] = []
-    slowest, largest = 0.0, 0
-    at, end = first, first + inputs
-    while at < end:
-        for number, result in _portion(at, min(at + PORTION, end), asked):
-            at = number + 1
-            counts[result["outcome"]] += 1
-            counts[f"changed in {result['how']}"] += 1
-            counts[f"of {result['form']}"] += 1
-            slowest = max(slowest, result["seconds"])
-            largest = max(largest, result["memory"])
-            if result["outcome"] == "failed":
-                faults.append(f"input {number}, {result['name']}: {result['told']}")
+@attrs.define
+class _Found:
+    """What came of the inputs so far; at: the number of the next."""
+
+    at: int
+    counts: dict[str, int] = attrs.field(factory=dict)
+    faults: list[str] = attrs.field(factory=list)
+    slowest: float = 0.0
+    largest: int = 0
+    seconds: float = 0.0
+
+    def add(self, number: int, result: dict[str, Any]) -> None:
+        self.at = number + 1
+        for key in (result["outcome"], f"changed in {result['how']}", f"of {result['form']}"):
+            self.counts[key] = self.counts.get(key, 0) + 1
+        self.slowest = max(self.slowest, result["seconds"])
+        self.largest = max(self.largest, result["memory"])
+        if result["outcome"] == "failed":
+            self.faults.append(f"input {number}, {result['name']}: {result['told']}")
+
+    def figures(self) -> dict[str, Any]:
+        return {
+            "inputs": sum(self.counts.get(each, 0) for each in ("worked", "refused", "failed")),
+            **dict(sorted(self.counts.items())),
+            "slowest, seconds": round(self.slowest, 2),
+            "memory of a worker, MiB": self.largest >> 20,
+            "faults": self.faults,
+        }
+
+
+def fuzz(first: int, inputs: int, asked: Any, *, telling: bool) -> tuple[dict[str, Any], float]:
+    """Try inputs in worker processes, one at a time; return the figures, and the seconds it took.
+
+    With --json, what was found so far lies beside that file, and the same command goes on with it.
+    """
+    end, began = first + inputs, time.monotonic()
+    settings = [first, end, asked.seed, asked.only]
+    kept = asked.json.with_suffix(".part") if asked.json else None
+    found = _Found(first)
+    if kept is not None and kept.exists():
+        before = json.loads(kept.read_text(encoding="utf-8"))
+        if before.pop("settings") == settings:
+            found = _Found(**before)
+    earlier = found.seconds
+    ended: set[int] = set()
+    while found.at < end:
+        for number, result in _portion(found.at, min(found.at + PORTION, end), asked, ended):
+            found.add(number, result)
             if telling:
                 print(f"{number} {result['name']} ({result['how']}) {result['outcome']}: {result['told']}")
-    return {
-        "inputs": sum(counts[each] for each in ("worked", "refused", "failed")),
-        **dict(sorted(counts.items())),
-        "slowest, seconds": round(slowest, 2),
-        "memory of a worker, MiB": largest >> 20,
-        "faults": faults,
-    }
+        found.seconds = earlier + time.monotonic() - began
+        print(f"{found.at - first:,} inputs, {len(found.faults)} faults", flush=True)
+        if kept is not None:
+            write_json(kept, {"settings": settings, **attrs.asdict(found)})
+    if kept is not None:
+        kept.unlink()
+    return found.figures(), found.seconds
 
 
-def _portion(first: int, end: int, asked: Any) -> Any:
-    """Yield each input's number and result; where the worker ends with one, that is its result."""
+def _portion(first: int, end: int, asked: Any, ended: set[int]) -> Any:
+    """Yield each input's number and result; where the worker ends with one, that is its result.
+
+    ended: inputs with which a worker was killed; only the second time is that taken for the input's doing.
+    """
     with tempfile.TemporaryDirectory(prefix="mabe-fuzz-", dir=asked.folder) as folder:
         words = [sys.executable, "-m", "soak.fuzz", "--work", "--seed", str(asked.seed)]
         words += ["--first", str(first), "--last", str(end - 1), "--only", asked.only]
@@ -109,11 +146,13 @@ def _portion(first: int, end: int, asked: Any) -> Any:
         for reader in readers:
             reader.start()
         begun: dict[str, Any] = {}
+        waited = False
         try:
             while True:
                 try:
                     line = lines.get(timeout=PATIENCE)
                 except queue.Empty:
+                    waited = True
                     process.kill()
                     line = ENDED
                 if line == ENDED:
@@ -127,10 +166,12 @@ def _portion(first: int, end: int, asked: Any) -> Any:
         finally:
             process.kill()
             status = process.wait()
-        if begun:
+        if begun and status == -signal.SIGKILL and not waited and begun["number"] not in ended:
+            ended.add(begun["number"])
+        elif begun:
             how = f"the process ended with status {status}: {' '.join(''.join(said).split()[-40:])}"
             yield begun["number"], {**begun, "outcome": "failed", "seconds": 0.0, "memory": 0, "told": how}
-        elif status not in (0, -9):
+        elif status not in (0, -signal.SIGKILL):
             raise SystemExit(f"the worker could not begin: {''.join(said)}")
 
 

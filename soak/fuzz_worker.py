@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import random
@@ -17,6 +18,7 @@ from typing import Any
 import yaml
 
 from mabe_core.errors import MabeError
+from mabe_core.runs.seal import seal
 from soak import h5, tables, trash, trees
 from soak.fuzz import MEMORY, SECONDS
 from soak.subjects import Subject, command, subjects
@@ -26,6 +28,7 @@ STRUCTURED = 2 / 3
 # of experiments, one of so many goes through the command itself
 THROUGH_COMMAND = 10
 LONGEST = 8000
+SEAL = "seal"
 
 
 class TooSlow(BaseException):
@@ -51,7 +54,7 @@ def work(first: int, last: int, seed: int, only: str, keep: Path | None, folder:
     sign = Path(os.environ[h5.SIGN])
     for number in range(first, last + 1):
         chance = random.Random(f"{seed}:{number}")
-        subject = chance.choice(found)
+        (subject,) = chance.choices(found, [each.weight for each in found])
         structured = chance.random() < STRUCTURED and subject.form != "bytes"
         how = "structure" if structured else "bytes"
         told: dict[str, Any] = {"number": number, "name": subject.name, "how": how, "form": subject.form}
@@ -93,10 +96,14 @@ def _change(subject: Subject, chance: random.Random, *, structured: bool) -> Non
         lines = [json.loads(line) for line in subject.content.splitlines()]
         content = b"\n".join(map(_json, trees.changed(lines, chance, times) or [])) + b"\n"
     else:
-        tree = yaml.safe_load(subject.content) if subject.form == "yaml" else json.loads(subject.content)
-        tree = trees.changed(tree, chance, times)
-        content = _json(tree) if subject.form == "json" else _yaml(tree)
+        tree = trees.changed(_tree(subject), chance, times)
+        content = _written(tree, subject.form)
     subject.path.write_bytes(content)
+
+
+@functools.cache
+def _tree(subject: Subject) -> Any:
+    return yaml.safe_load(subject.content) if subject.form == "yaml" else json.loads(subject.content)
 
 
 def _tried(subject: Subject, number: int) -> tuple[str, str]:
@@ -148,6 +155,12 @@ def _too_slow(_: int, __: FrameType | None) -> None:
 def _address_space() -> int:
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     return pages * resource.getpagesize()
+
+
+def _written(tree: Any, form: str) -> bytes:
+    if form == "sealed" and isinstance(tree, dict):  # by whoever knows how
+        return seal({key: value for key, value in tree.items() if key != SEAL}, default=str)
+    return _yaml(tree) if form == "yaml" else _json(tree)
 
 
 def _json(tree: Any) -> bytes:

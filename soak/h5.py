@@ -17,6 +17,10 @@ import numpy as np
 SIGN = "FUZZ_SIGN"
 
 
+# values of one node that are changed; what claims to have more was changed already
+LARGEST = 10**6
+
+
 class _Planted:
     def __reduce__(self) -> Any:
         return os.system, (f'touch "${SIGN}"',)
@@ -71,7 +75,7 @@ def _attribute(opened: h5py.File, name: str, there: list[str], chance: random.Ra
 def _other_values(opened: h5py.File, name: str, there: list[str], chance: random.Random) -> None:
     name = chance.choice([each for each in there if isinstance(opened[each], h5py.Dataset)] or [name])
     node = opened[name]
-    if not isinstance(node, h5py.Dataset):
+    if not isinstance(node, h5py.Dataset) or node.size > LARGEST:
         return
     values = node[()]
     kept = dict(node.attrs)

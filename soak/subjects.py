@@ -7,7 +7,7 @@ import io
 import json
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -28,8 +28,9 @@ FRAMES, FPS = 40, 10.0
 class Subject:
     """One file to be changed. read: raises what is wrong with it.
 
-    form: yaml, json, lines (of JSON), table, h5, or bytes, whose structure is not known.
-    path: where it lies, below the folder that it was made in.
+    form: yaml, json, sealed (JSON that holds its hash), lines (of JSON), table, h5, or bytes: of a structure
+        that is not known.
+    path: where it lies, below the folder that it was made in. weight: how often it is taken, beside others.
     """
 
     name: str
@@ -37,13 +38,14 @@ class Subject:
     path: Path
     content: bytes
     read: Callable[[], object]
+    weight: float = 1.0
 
 
 def subjects(folder: Path) -> list[Subject]:
     """Make valid files of all kinds below a folder."""
     registry = load_plugins()
-    made = [*_experiments(folder, registry), *_recordings(folder, registry), *_runs(folder)]
-    return [*made, *_importers(folder)]
+    made = [*_experiments(folder, registry), *_recordings(folder, registry), *_importers(folder)]
+    return [*made, *_kept(folder)]
 
 
 def _experiments(folder: Path, registry: Registry) -> list[Subject]:
@@ -148,58 +150,25 @@ def _importers(folder: Path) -> list[Subject]:
     ]
 
 
-def _runs(folder: Path) -> list[Subject]:
-    """Train for a moment, and take the files that such a run keeps."""
-    runs = folder / "runs"
+def _kept(folder: Path) -> list[Subject]:
+    from soak import kept
+
+    return [
+        Subject(f"{what}'s {file.name}", form, file, file.read_bytes(), read, kept.WEIGHT)
+        for what, form, file, read in kept.files(folder, trained(folder / "runs"))
+    ]
+
+
+def trained(runs: Path) -> Path:
+    """Train for a moment; return the run's folder."""
     words = ["run", EXPERIMENTS / "quickstart.yaml", "--runs-dir", runs, "--device", "cpu"]
     few = [
-        "training.epochs=2",
-        "scheduler=null",
-        "training.windows_per_epoch=32",
-        "model.hidden_dim=16",
-        "threads=1",
+        *("training.epochs=2", "scheduler=null", "training.windows_per_epoch=32", "model.hidden_dim=16"),
+        *("data.dataset.train_recordings=12", "data.dataset.validation_recordings=3", "threads=1"),
     ]
     code, told = command(*words, *(word for each in few for word in ("--set", each)))
     assert code == 0, told
-    run = next(path for path in runs.iterdir() if (path / "record.json").exists())
-
-    def read() -> None:
-        from mabe_core.models.finding import find_model
-        from mabe_core.models.gathering import gather
-        from mabe_core.pages.content import content_of
-        from mabe_core.pages.numbers import numbers
-        from mabe_core.runs.listing import known_keys, local_rows, select
-        from mabe_core.runs.study import find
-
-        rows = local_rows(runs, whole=True)
-        known = known_keys(rows)
-        select(rows, None, ["-best"], [key for key in list(known)[:20] if known[key]])
-        # each is asked, whatever is wrong with the one before
-        first: Exception | None = None
-        asked: Sequence[Callable[[], object]] = (
-            lambda: numbers(content_of(find(runs, run.name), runs)),
-            lambda: find_model(run.name, runs, folder / "models"),
-            lambda: gather(find_model(run.name, runs, folder / "models").run, "best"),
-        )
-        for ask in asked:
-            try:
-                ask()
-            except ValueError as error:  # what a user did is of this family
-                first = first or error
-        if first is not None:
-            raise first
-
-    files = {
-        "record.json": "json",
-        "scores.json": "json",
-        "best.json": "json",
-        "metrics.jsonl": "lines",
-        "experiment.yaml": "yaml",
-    }
-    return [
-        Subject(f"run's {name}", form, run / name, (run / name).read_bytes(), read)
-        for name, form in files.items()
-    ]
+    return next(path for path in runs.iterdir() if (path / "record.json").exists())
 
 
 def command(*words: object) -> tuple[int, str]:

@@ -101,7 +101,8 @@ def add(
     if study is not None:
         kept_member = best_member(study, runs_dir)
         run_id = kept_member.member.id
-        click.echo(f"{study.id}: {run_id} is kept, {kept_member.told}")
+        for line in kept_member.told:
+            click.echo(line)
     source = find_model(run_id, runs_dir, models_dir, checkpoint=checkpoint)
     kept = (source.folder / FILE).exists()
     contents = contents_of(source) if kept else gather(source.run, checkpoint)

@@ -150,7 +150,9 @@ def _tables(evaluated: Evaluated) -> None:
     for title in ("frames", *fitting):
         table.add_column(title, justify="right")
     for where, stretch in zip(recordings, evaluated.stretches, strict=True):
-        table.add_row(where, f"{_labelled(stretch):,}", *(f"{stretch.scores[name]:.4f}" for name in fitting))
+        # scores that were kept may have been made with other metrics
+        cells = (f"{stretch.scores[name]:.4f}" if name in stretch.scores else "" for name in fitting)
+        table.add_row(where, f"{_labelled(stretch):,}", *cells)
     frames = sum(map(_labelled, evaluated.stretches))
     table.add_row(ALL, f"{frames:,}", *(f"{evaluated.scores[name]:.4f}" for name in fitting), style="bold")
     screen.print(table)

@@ -13,6 +13,7 @@ from mabe_core.cli import say_error
 from mabe_core.cli.cloud import Place, connect
 from mabe_core.cli.study_telling import (
     experiments,
+    most_cost,
     tell_best,
     tell_end,
     tell_means,
@@ -22,7 +23,6 @@ from mabe_core.cli.study_telling import (
 from mabe_core.cloud.runs import TOGETHER, cloud_runs, read_cloud_record, volume_ids
 from mabe_core.cloud.service import CloudError, ConnectionLostError, Files
 from mabe_core.errors import UserError
-from mabe_core.experiment.cloud import in_words
 from mabe_core.reports.console import console
 from mabe_core.runs.settings import settings_text
 from mabe_core.runs.study import Study, Trial
@@ -63,10 +63,10 @@ def run_study_in_cloud(kept: KeptStudy, space: Space | None, asked: CloudOptions
     rows = _rows(place, kept.members)
     done = [] if asked.fresh else [member.id for member, stands in rows if stands.state == "finished"]
     if asked.dry_run:
-        tell_members(kept, rows) if space is None else tell_trials(kept, space, known)
+        tell_members(kept, rows, len(rows) - len(done)) if space is None else tell_trials(kept, space, known)
     missing = kept.total - len(done) - kept.file.plan.size * sum(trial.state == "finished" for trial in known)
     if missing > 0:
-        console().print(_cost(kept, missing, asked.most))
+        console().print(f"to run in the cloud: {most_cost(kept, missing, asked.most)}")
     if asked.dry_run:
         return 0
     files = place.account.files(cloud.volume, create=True)
@@ -135,17 +135,6 @@ def _rows(place: Place, members: Sequence[MemberExperiment]) -> list[Row]:
     """Return how members stand in the cloud."""
     found = cloud_runs(place.account, place.volume, [member.id for member in members])
     return [(member, MemberState(run.state, run.record)) for member, run in zip(members, found, strict=True)]
-
-
-def _cost(kept: KeptStudy, missing: int, most: int) -> str:
-    """Return the most that the missing members can cost, in time of what is rented."""
-    cloud = kept.file.experiment.cloud
-    gpu = "machines without a GPU" if cloud.gpu == "none" else f"{cloud.gpu}s"
-    return (
-        f"to run in the cloud: {experiments(missing)} on {gpu}, {most} at once, for at most "
-        f"{in_words(cloud.total_seconds)} each: {missing * cloud.total_seconds / 3600:g} hours in all, the "
-        "most that it can cost (modal.com/pricing)"
-    )
 
 
 def _tell_detached(kept: KeptStudy, place: Place) -> None:

@@ -10,6 +10,7 @@ import attrs
 from mabe_core.cli import options
 from mabe_core.cli.study_telling import (
     experiments,
+    most_cost,
     tell_best,
     tell_end,
     tell_means,
@@ -76,11 +77,12 @@ def run_study(document: Document, asked: StudyOptions) -> int:
     if drawn_from is not None:
         return _run_sampled(kept, drawn_from, asked)
     rows = _rows(kept, kept.members)
+    missing = [member for member, stands in rows if asked.fresh or stands.state != "finished"]
     if asked.dry_run:
-        tell_members(kept, rows)
+        tell_members(kept, rows, len(missing))
+        _tell_cost(kept, len(missing), asked)
         return 0
     check_data(kept.members, asked.runs_dir, asked.access, compare=not asked.fresh)
-    missing = [member for member, stands in rows if asked.fresh or stands.state != "finished"]
     _check_splits(missing, asked)
     kept.write_plugins()
     kept.write(kept.members)
@@ -114,6 +116,8 @@ def _run_sampled(kept: KeptStudy, space: Space, asked: StudyOptions) -> int:
     known = () if asked.fresh else kept.trials
     if asked.dry_run:
         tell_trials(kept, space, known)
+        ended = sum(trial.state == "finished" for trial in known)
+        _tell_cost(kept, kept.total - kept.file.plan.size * ended, asked)
         return 0
 
     def best_of(member_id: str) -> float | None:
@@ -138,6 +142,11 @@ def _check_splits(members: Sequence[MemberExperiment], asked: StudyOptions) -> N
     from mabe_core.studies.splits import check_splits  # which loads torch
 
     check_splits(members, asked.access)
+
+
+def _tell_cost(kept: KeptStudy, missing: int, asked: StudyOptions) -> None:
+    if missing:
+        console().print(f"with --cloud: {most_cost(kept, missing, asked.most)}")
 
 
 def _run(

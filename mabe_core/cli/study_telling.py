@@ -9,6 +9,7 @@ from mabe_core.cli import say_error
 from mabe_core.cloud.outcome import Outcome
 from mabe_core.comparing.table import listed
 from mabe_core.errors import RunError
+from mabe_core.experiment.cloud import in_words
 from mabe_core.experiment.text import inline_text
 from mabe_core.reports.console import console
 from mabe_core.runs.study import Trial
@@ -22,11 +23,26 @@ def experiments(number: int) -> str:
     return "1 experiment" if number == 1 else f"{number} experiments"
 
 
-def tell_members(kept: KeptStudy, rows: Sequence[Row]) -> None:
-    """Say which members there are, and what is missing of them."""
+def most_cost(kept: KeptStudy, missing: int, most: int) -> str:
+    """Return the most that the missing members can cost, in time of what is rented."""
+    cloud = kept.file.experiment.cloud
+    hours = f"{missing * cloud.total_seconds / 3600:g} hours"
+    limit = in_words(cloud.total_seconds)
+    if missing == 1:
+        gpu = "a machine without a GPU" if cloud.gpu == "none" else f"one {cloud.gpu}"
+        return f"1 experiment on {gpu}, for at most {limit}, the most that it can cost (modal.com/pricing)"
+    gpu = "machines without a GPU" if cloud.gpu == "none" else f"{cloud.gpu}s"
+    return (
+        f"{experiments(missing)} on {gpu}, {most} at once, for at most {limit} each: {hours} in all, the "
+        "most that it can cost (modal.com/pricing)"
+    )
+
+
+def tell_members(kept: KeptStudy, rows: Sequence[Row], missing: int) -> None:
+    """Say which members there are, and how many are to be run."""
     done = sum(stands.state == "finished" for _, stands in rows)
     console().print(members_table(rows))
-    console().print(f"\n{kept.id}: {experiments(len(rows))}, {done} finished, {len(rows) - done} to run")
+    console().print(f"\n{kept.id}: {experiments(len(rows))}, {done} finished, {missing} to run")
 
 
 def tell_trials(kept: KeptStudy, space: Space, trials: Sequence[Trial]) -> None:

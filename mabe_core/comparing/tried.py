@@ -47,11 +47,11 @@ class Tried:
 
     @property
     def seed(self) -> Any:
-        return self.settings.get(SEED)
+        return _one(self.settings.get(SEED))
 
     @property
     def fold(self) -> Any:
-        return self.settings.get(FOLD)
+        return _one(self.settings.get(FOLD))
 
 
 def find_all(runs_dir: Path, words: Sequence[str]) -> tuple[list[Tried], list[str]]:
@@ -77,7 +77,8 @@ def find_all(runs_dir: Path, words: Sequence[str]) -> tuple[list[Tried], list[st
         if one.scores:
             tried.append(one)
         else:
-            told.append(f"{run.id} is left out: it is {one.state} and has no score yet")
+            state = "failed" if one.state == "failed" else f"is {one.state}"
+            told.append(f"{run.id} is left out: it {state} and has no score yet")
     return tried, told
 
 
@@ -112,6 +113,11 @@ def outside_id(config: type, path: str = "") -> Iterator[str]:
             yield key
         elif attribute.type is not None and is_config(attribute.type):
             yield from outside_id(attribute.type, f"{key}.")
+
+
+def _one(value: Any) -> Any:
+    """Return a value that can be counted, whatever an edited experiment.yaml says there."""
+    return value if value is None or isinstance(value, str | int | float) else repr(value)
 
 
 def _is_in(key: str, sections: Iterable[str]) -> bool:

@@ -64,7 +64,8 @@ def _over_folds(metrics: Metrics, folds: Sequence[Evaluated]) -> dict[str, float
     """Return the scores of all folds' counts together; of what needs more than counts, the folds' mean."""
     stretches = [stretch for fold in folds for stretch in fold.stretches]
     together = metrics.of(stretches, float("nan"), None)
-    means = {name: statistics.fmean(fold.scores[name] for fold in folds) for name in folds[0].scores}
+    names = [name for name in folds[0].scores if all(name in fold.scores for fold in folds)]
+    means = {name: statistics.fmean(fold.scores[name] for fold in folds) for name in names}
     return means | together
 
 

@@ -12,6 +12,7 @@ from mabe_core.models.finding import ModelSource
 from mabe_core.models.gathering import matching_scores, scored_words
 from mabe_core.models.markdown import block, escaped, table
 from mabe_core.models.spread import spread
+from mabe_core.runs.data_report import kept_report
 from mabe_core.runs.record import Record, read_record
 from mabe_core.runs.scores import Scores
 
@@ -58,16 +59,17 @@ def _heading(source: ModelSource, record: Record, tree: Mapping[str, Any]) -> st
 
 
 def _data(record: Record, tree: Mapping[str, Any]) -> str:
-    report = record.report
-    if not report:
+    report = kept_report(record.report)
+    if report is None:
         return "## Data\n\nThe record says nothing of the data.\n"
+    data = tree.get("data")
     rows = [
-        ["dataset", _component((tree.get("data") or {}).get("dataset"))],
+        ["dataset", _component(data.get("dataset") if isinstance(data, Mapping) else data)],
         ["recordings", f"{report['recordings']}, {report['frames']:,} frames, {report['seconds']:.0f} s"],
         *([kind, _kinds(report[kind])] for kind in ("fps", "individuals", "keypoints")),
         ["missing points", f"{report['missing']:.1%}"],
     ]
-    parts = report.get("parts") or {}
+    parts = report["parts"]
     classes = [
         [name, f"{frames:,}", *(f"{part['class_frames'].get(name, 0):,}" for part in parts.values())]
         for name, frames in report["class_frames"].items()
@@ -121,11 +123,11 @@ def _limits(record: Record, scores: Scores | None) -> str:
 
 
 def _limit_lines(record: Record, scores: Scores | None) -> Iterator[str]:
-    report = record.report
-    names = record.auto.get("class_names", [])
-    if names:
+    report = kept_report(record.report)
+    names = record.auto.get("class_names")
+    if names and isinstance(names, list):
         yield f"It tells {_listed(names)} apart, and calls every frame one of them."
-    if report:
+    if report is not None:
         fps, individuals, keypoints = (
             escaped(_kinds(report[kind])) for kind in ("fps", "individuals", "keypoints")
         )
@@ -133,7 +135,7 @@ def _limit_lines(record: Record, scores: Scores | None) -> Iterator[str]:
             f"It has seen {fps} frames a second, the individuals {individuals}, the keypoints {keypoints}; "
             "of other setups, animals and labs nothing is known."
         )
-        trained = (report.get("parts") or {}).get("train", {}).get("class_frames", {})
+        trained = report["parts"].get("train", {}).get("class_frames", {})
         rare = [f"{name} ({frames:,})" for name, frames in trained.items() if frames < RARE]
         if rare:
             yield f"Few training frames: {_listed(rare)}."
@@ -147,7 +149,7 @@ def _limit_lines(record: Record, scores: Scores | None) -> Iterator[str]:
     if record.imported:
         yield "It was not trained by this experiment: its weights were imported."
     for change in record.changes:
-        told = [each for changes in change.values() if isinstance(changes, list) for each in changes]
+        told = [str(each) for changes in change.values() if isinstance(changes, list) for each in changes]
         yield f"From step {change.get('step')} on something was not as before: {escaped('; '.join(told))}"
 
 
@@ -183,7 +185,7 @@ def _command(record: Record, tree: Mapping[str, Any]) -> str:
 
 def _provider(component: Mapping[str, Any]) -> str:
     if component.get("place") == "file":
-        return f"the file {', '.join(component['sources'])}"
+        return f"the file {', '.join(map(str, component['sources']))}"
     version = component.get("distribution_version")
     return f"{component.get('distribution') or component.get('plugin')}{f' {version}' if version else ''}"
 
@@ -204,8 +206,8 @@ def _kinds(told: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(escaped(name) for name in names)
+def _listed(names: Iterable[Any]) -> str:
+    return ", ".join(escaped(str(name)) for name in names)
 
 
 def _number(value: float) -> str:

@@ -102,7 +102,8 @@ def find_model(reference: str, runs_dir: Path, models_dir: Path, *, checkpoint: 
         more = ", …" if len(found.members) > 3 else ""
         several = "s" if len(found.members) != 1 else ""
         raise UserError(
-            f"{found.id} is a study of {len(found.members)} run{several}: name one of them ({members}{more})"
+            f"{found.id} is a study of {len(found.members)} run{several}: name one of them "
+            f"({members}{more}), or keep the best: `mabe models add {found.id} --name NAME`"
         )
     return _of_run(reference, found, checkpoint)
 

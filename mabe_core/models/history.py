@@ -38,7 +38,7 @@ class Version:
     run: str
     checkpoint: str
     model: str
-    added: str
+    added: str = attrs.field(metadata={"time": True})
     by: str = ""
     scored: str = ""
     description: str = ""
@@ -68,7 +68,7 @@ class Event:
     number: int
     what: What
     version: int
-    time: str
+    time: str = attrs.field(metadata={"time": True})
     after: Names
     alias: str = ""
     before: int | None = None
@@ -94,7 +94,7 @@ def parse_event(content: bytes | str, place: str) -> Event:
     names = Names(
         **{
             **known(after, Names),
-            "versions": tuple(Version(**known(each, Version)) for each in after["versions"]),
+            "versions": tuple(Version(**known(each, Version)) for each in after.get("versions", ())),
         }
     )
     return Event(**{**known(found, Event), "after": names})

@@ -23,6 +23,7 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def block(text: str, language: str) -> str:
     """Return a block of code, its fence longer than any in the text."""
+    text = text.encode("utf-8", "replace").decode()  # JSON may hold halves of letters
     longest = max(map(len, re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{text.rstrip()}\n{fence}\n"

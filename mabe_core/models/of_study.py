@@ -18,10 +18,10 @@ from mabe_core.runs.study import Member, Study
 
 @attrs.frozen(eq=False)
 class Kept:
-    """The member that is to be kept; told: why, in words."""
+    """The member that is to be kept; told: why, line by line."""
 
     member: Member
-    told: str
+    told: tuple[str, ...]
 
 
 @attrs.frozen(eq=False)
@@ -71,14 +71,17 @@ def _finished(study: Study, runs_dir: Path) -> list[_Finished]:
 
 def _told(
     study: Study, finished: Sequence[_Finished], row: Sequence[_Finished], best: _Finished, monitor: str
-) -> str:
-    mean = math.fsum(each.score for each in row) / len(row)
-    setting = settings_text(setting_of(best.member.settings), ", ")
-    runs = "1 run" if len(row) == 1 else f"{len(row)} runs"
-    told = f"the run with the best {monitor} on validation, {best.score:.4f}"
+) -> tuple[str, ...]:
+    told = []
     if len(finished) > len(row):
-        told = f"of {setting}, the best on validation ({monitor} {mean:.4f} over {runs}), {told}"
+        mean = math.fsum(each.score for each in row) / len(row)
+        setting = settings_text(setting_of(best.member.settings), ", ")
+        of_runs = f", the mean of {len(row)} runs" if len(row) > 1 else ""
+        told.append(f"best on validation is {setting}: {monitor} {mean:.4f}{of_runs}")
+    if len(row) > 1:
+        which = "these" if told else "its"
+        told.append(f"best of {which} runs on validation is {best.member.id}: {best.score:.4f}")
     lacking = len(study.members) - len(finished)
     if lacking:
-        told += f"; {lacking} of the {len(study.members)} members are not finished, and had no say"
-    return told
+        told.append(f"{lacking} of the {len(study.members)} members are not finished, and had no say")
+    return tuple(told)

@@ -25,6 +25,7 @@ class BadBout:
 
     place: number of its ethogram in the page, or None. start, stop: seconds of the recording. wrong: its
     labelled frames that are not of its class on the other side. instead: what most of these are there.
+    others: the other runs of the setting in which the same bout went wrong, less so than in `member`.
     """
 
     sort: Literal["missed", "false"]
@@ -38,6 +39,12 @@ class BadBout:
     frames: int
     wrong: int
     instead: str
+    others: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """The time of the frames that are wrong."""
+        return self.wrong * (self.stop - self.start) / self.frames
 
 
 def runs(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -88,11 +95,22 @@ def bad_bouts(
 
 
 def worst(bouts: Iterable[BadBout], sort: str) -> list[BadBout]:
-    """Return the bouts of one sort with the most wrong frames in seconds; the earliest of equals first."""
-    those = [bout for bout in bouts if bout.sort == sort]
-    return sorted(those, key=lambda bout: (-bout.wrong * (bout.stop - bout.start) / bout.frames, bout.start))[
-        :WORST
-    ]
+    """Return the bouts of one sort with the longest time wrong, over all runs; the earliest of equals first.
+
+    The same bout in several runs is one, as it is in the run where it is worst.
+    """
+    same: dict[tuple[object, ...], list[BadBout]] = {}
+    for bout in bouts:
+        if bout.sort == sort:
+            key = (bout.recording, bout.individuals, bout.behaviour, bout.start, bout.stop)
+            same.setdefault(key, []).append(bout)
+    ranked = sorted(same.values(), key=lambda those: (-sum(each.seconds for each in those), those[0].start))
+    return [_together(those) for those in ranked[:WORST]]
+
+
+def _together(those: list[BadBout]) -> BadBout:
+    first, *others = sorted(those, key=lambda bout: -bout.wrong)
+    return attrs.evolve(first, others=tuple(bout.member for bout in others))
 
 
 def _most(there: NDArray[np.bool_], own: int, classes: list[str]) -> str:

@@ -6,10 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import attrs
-
-from mabe_core.data.report import ImportReport
 from mabe_core.pages.facts import Facts
+from mabe_core.runs.data_report import kept_report
 from mabe_core.runs.record import Record
 
 # what of a machine tells apart results; its name on the network is nobody's business who reads a report
@@ -63,9 +61,8 @@ def components(members: Sequence[Facts]) -> list[dict[str, Any]]:
 
 def data_report(members: Sequence[Facts]) -> dict[str, Any] | None:
     """Return the import report of the first member that has a whole one, as its record keeps it."""
-    needed = {field.name for field in attrs.fields(ImportReport)}
-    reports = [member.record.report for member in members if member.record]
-    return next((report for report in reports if needed <= set(report)), None)
+    reports = (kept_report(member.record.report) for member in members if member.record)
+    return next((report for report in reports if report is not None), None)
 
 
 def data_files(members: Sequence[Facts]) -> list[tuple[str, str]]:

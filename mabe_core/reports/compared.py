@@ -22,7 +22,11 @@ def print_compared(screen: Console, compared: Compared) -> None:
     keys = _keys(compared)
     against = compared.against + 1
     beside = "best" if against == 1 and not compared.chosen else "baseline"
-    titles = ["", *map(_title, keys), *compared.metrics, "n", f"less row {against} [{CONFIDENCE:.0%}]", "run"]
+    drawn = any(
+        isinstance(line.difference, Difference) and line.difference.low is not None for line in compared.lines
+    )
+    difference = f"less row {against}{f' [{CONFIDENCE:.0%}]' if drawn else ''}"
+    titles = ["", *map(_title, keys), *compared.metrics, "n", difference, "run"]
     rows = []
     for number, line in enumerate(compared.lines):
         group = line.group

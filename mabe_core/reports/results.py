@@ -94,10 +94,13 @@ def _number(value: float | None) -> str:
 
 def _absent_classes(record: Record, line: dict[str, Any]) -> list[str]:
     absent = [
-        name
-        for name, row in zip(record.auto.get("class_names", []), line.get("confusion", []), strict=False)
-        if not sum(row)
+        name for name, row in zip(_classes(record), line.get("confusion", []), strict=False) if not sum(row)
     ]
     if not absent:
         return []
     return [f"never in the validation data, and counted as 0 in macro-F1: {', '.join(absent)}"]
+
+
+def _classes(record: Record) -> list[str]:
+    names = record.auto.get("class_names")
+    return list(map(str, names)) if isinstance(names, list) else []

@@ -135,7 +135,11 @@ def read_state(folder: Path) -> dict[str, Any]:
     if not is_sealed(content) and (state["format"] == FORMAT or "seal" in state):
         raise DamagedCheckpointError(f"{file} is damaged: it is not as it was sealed")
     hashes = state.get("sha256")
-    if not isinstance(hashes, dict) or set(hashes) != {MODEL, TRAINING}:
+    if (
+        not isinstance(hashes, dict)
+        or set(hashes) != {MODEL, TRAINING}
+        or not all(isinstance(each, str) for each in hashes.values())
+    ):
         raise DamagedCheckpointError(f"{file} is damaged: it lacks the SHA-256 of {MODEL} and {TRAINING}")
     if type(state.get("step")) is not int or f"step-{state['step']:08d}" != folder.name:
         raise DamagedCheckpointError(f"{file} is damaged: it is not the state of {folder.name}")

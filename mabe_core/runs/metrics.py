@@ -10,6 +10,8 @@ from typing import Any
 from mabe_core.errors import Location, Problem, UserError
 from mabe_core.runs.files import write_whole, writing
 
+_NUMBERS = ("train_loss", "seconds", "steps_per_second")
+
 
 def read_epochs(file: Path) -> list[dict[str, Any]]:
     """Return the lines; raise UserError naming file and line where a whole one is no epoch.
@@ -45,7 +47,7 @@ def _epoch(file: Path, number: int, line: bytes) -> dict[str, Any]:
         found = json.loads(line)
     except (ValueError, RecursionError):
         found = None
-    if not isinstance(found, dict) or type(found.get("epoch")) is not int:
+    if not isinstance(found, dict) or not _is_epoch(found):
         raise UserError(
             Problem(
                 "is not the line of an epoch. Mend or delete this line, or train again with `--fresh`, which "
@@ -54,3 +56,14 @@ def _epoch(file: Path, number: int, line: bytes) -> dict[str, Any]:
             )
         )
     return found
+
+
+def _is_epoch(found: dict[str, Any]) -> bool:
+    numbers = [value for key, value in found.items() if key.startswith("val_") or key in _NUMBERS]
+    confusion = found.get("confusion", [])
+    return (
+        type(found.get("epoch")) is int
+        and all(isinstance(value, int | float) or value is None for value in numbers)
+        and isinstance(confusion, list)
+        and all(isinstance(row, list) and all(type(count) is int for count in row) for row in confusion)
+    )

@@ -69,4 +69,13 @@ def model_input(data: Data, dataset: Dataset, input_names: Sequence[str]) -> Mod
 
 def read_model_input(found: Mapping[str, Any]) -> ModelInput | None:
     """Return what a record keeps; None where it does not, or not whole."""
-    return None if misfits(found, ModelInput) else ModelInput(**known(found, ModelInput))
+    if misfits(found, ModelInput):
+        return None
+    read = ModelInput(**known(found, ModelInput))
+    return read if _is_possible(read) else None
+
+
+def _is_possible(read: ModelInput) -> bool:
+    counts = (read.dims, read.sequence_length, read.frame_gap, len(read.fps), len(read.views), *read.fps)
+    seen = [each for view in read.views for each in view]
+    return min(counts) > 0 and all(0 <= each < len(read.individuals) for each in seen)

@@ -63,12 +63,12 @@ class Record:
     report: dict[str, Any] = attrs.field(factory=dict)
     model_input: dict[str, Any] = attrs.field(factory=dict)
     components: list[dict[str, Any]] = attrs.field(
-        factory=list, metadata={"needs": {"kind", "name", "sources"}}
+        factory=list, metadata={"needs": {"kind": str, "name": str, "sources": dict}}
     )
     software: dict[str, str] = attrs.field(factory=dict)
     machine: dict[str, Any] = attrs.field(factory=dict)
     git: dict[str, Any] | None = None
-    changes: list[dict[str, Any]] = attrs.field(factory=list)
+    changes: list[dict[str, Any]] = attrs.field(factory=list, metadata={"needs": {"step": int}})
     imported: dict[str, Any] | None = None
 
     def save(self, run: RunDirectory) -> None:

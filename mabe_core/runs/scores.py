@@ -7,6 +7,7 @@ first, and its SHA-256 stands in scores.json, which makes the two one.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +124,14 @@ def read_frames(run: RunDirectory, scores: Scores) -> dict[str, list[Frames]]:
         for number in range(len(those))
         for name in names
     }
-    if hashlib.sha256(content).hexdigest() != scores.frames or not told <= (tensors := load(content)).keys():
+    whole = hashlib.sha256(content).hexdigest() == scores.frames
+    tensors = load(content) if whole else {}
+    if not told <= tensors.keys() or not all(
+        tensors[f"{part}.{number}.{name}"].shape == (each.stop - each.start, len(scores.classes))
+        for part, those in scores.stretches.items()
+        for number, each in enumerate(those)
+        for name in names
+    ):
         raise UserError(
             f"{run.score_frames} is not the file that scores.json was written with; `mabe evaluate {run.id}` "
             "writes both anew"
@@ -150,9 +158,19 @@ def _parsed(found: Any) -> Scores:
         for part, those in found["stretches"].items()
     }
     classes = len(found["classes"])
-    if not all(_counts_fit(each, classes) for those in stretches.values() for each in those):
+    if not all(_counts_fit(each, classes) for each in _all(stretches)):
         raise ValueError("a stretch has other counts than those of its classes")
+    if len({each.confusion is None for each in _all(stretches)}) > 1:
+        raise ValueError("some stretches may have several classes a frame, others not")
+    if found["held_out"] not in found["pooled"] or found["held_out"] not in stretches:
+        raise ValueError(f"it has no scores of {found['held_out']!r}")
+    if not all(0 <= each.start <= each.stop and 0 < each.fps < math.inf for each in _all(stretches)):
+        raise ValueError("a stretch ends before it begins, or has no frames a second")
     return Scores(**{**known(found, Scores), "stretches": stretches})
+
+
+def _all(stretches: Mapping[str, Sequence[Stretch]]) -> list[Stretch]:
+    return [each for those in stretches.values() for each in those]
 
 
 def _counts_fit(stretch: Stretch, classes: int) -> bool:

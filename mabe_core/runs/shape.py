@@ -10,12 +10,15 @@ from typing import Any, Literal, get_args, get_origin
 
 import attrs
 
+# what is counted, and numpy and floats can hold
+LARGEST = 1 << 63
+
 
 def misfits(found: Mapping[str, Any], cls: type[attrs.AttrsInstance]) -> list[str]:
     """Return in words which fields are missing or of another type; fields it does not know are let be.
 
     A field whose metadata says `time` holds an ISO 8601 time with its zone; one that says `needs` holds maps
-    that have these keys.
+    that have these keys, with values of these types.
     """
     hints = typing.get_type_hints(cls)
     told = []
@@ -29,7 +32,8 @@ def misfits(found: Mapping[str, Any], cls: type[attrs.AttrsInstance]) -> list[st
         if whole and field.metadata.get("time"):
             whole = _is_time(value)
         if whole and field.metadata.get("needs"):
-            whole = all(field.metadata["needs"] <= set(item) for item in value)
+            needs = field.metadata["needs"].items()
+            whole = all(isinstance(item.get(key), types) for item in value for key, types in needs)
         if not whole:
             told.append(f"{field.name} is wrong")
     return told
@@ -56,9 +60,9 @@ def _fits(value: Any, hint: Any) -> bool:
     if attrs.has(hint):
         return isinstance(value, dict) and not misfits(value, hint)
     if hint is float:
-        return type(value) in (int, float)
+        return type(value) is float or (type(value) is int and abs(value) < LARGEST)
     if hint is int:
-        return type(value) is int
+        return type(value) is int and abs(value) < LARGEST
     return isinstance(value, hint)
 
 

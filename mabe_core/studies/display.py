@@ -124,6 +124,13 @@ class StudyDisplay:
         if new:
             self._console.print(f"run by another process, and waited for: {', '.join(new)}", style="dim")
 
+    def stopping(self) -> None:
+        """Show in a terminal, whose live lines cover what was said, that members are being stopped."""
+        if self._console.is_terminal:
+            self._console.print(
+                "stopping: each saves once its step is done; Ctrl-C again ends at once", style="yellow"
+            )
+
     def _remove(self, member: MemberExperiment) -> float | None:
         """Remove a member's live line; return when it began, if it did."""
         line = self._lines.pop(member.id, None)

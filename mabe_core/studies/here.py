@@ -34,6 +34,10 @@ class Display(Protocol):
         """Tell that members are run by other processes."""
         ...
 
+    def stopping(self) -> None:
+        """Tell that members save and end."""
+        ...
+
 
 class Source(Protocol):
     """Where members come from."""
@@ -147,6 +151,8 @@ class _Running:
 
     def _wind_up(self) -> None:
         """Let members that are still going on save and end."""
+        if self._workers:
+            self._display.stopping()
         for worker in self._workers.values():
             worker.ask_to_stop()
         end = time.monotonic() + PATIENCE

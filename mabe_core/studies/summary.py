@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mabe_core.runs.choice import Choice, chosen
+from mabe_core.runs.record import Record
 from mabe_core.runs.settings import FOLD, SPREAD_OVER, by_setting, setting_of, settings_text, value_text
 from mabe_core.runs.spread import Spread
 from mabe_core.runs.study import Trial
@@ -59,7 +60,7 @@ def means_table(rows: Iterable[Row], monitor: str, *, lower_is_better: bool = Fa
         deviation = "" if spread.deviation is None else f"{spread.deviation:.4f}"
         told = (f"{spread.mean:.4f}", deviation, str(spread.n))
         table.add_row(*(value_text(settings[key]) for key in keys), *told)
-    parts = {"test" if "test" in record.report.get("parts", {}) else VALIDATION for _, record in scored}
+    parts = {_held_out(record) for _, record in scored}
     what = f"on {' and '.join(sorted(parts))}" if held_out else f"best on {VALIDATION}"
     also = "" if held_out and VALIDATION not in parts else ", which also chose the checkpoint"
     choice = None
@@ -82,6 +83,11 @@ def best_trial(trials: Sequence[Trial], *, lower_is_better: bool) -> Trial | Non
     valued = [(trial.value, trial) for trial in trials if trial.value is not None]
     choose = min if lower_is_better else max
     return choose(valued, key=lambda each: each[0])[1] if valued else None
+
+
+def _held_out(record: Record) -> str:
+    parts = record.report.get("parts")
+    return "test" if isinstance(parts, dict) and "test" in parts else VALIDATION
 
 
 def _choice_text(choice: Choice | None, settings: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mabe_core.errors import UserError
 from mabe_core.runs.checkpoints import Checkpoint
 from mabe_core.training.average import Average
 from mabe_core.training.processes import Processes
@@ -74,7 +75,22 @@ def capture(step: Step, progress: Progress) -> Checkpoint:
 
 
 def restore(step: Step, progress: Progress, checkpoint: Checkpoint) -> None:
-    """Put everything back as it was captured."""
+    """Put everything back as it was captured; raise UserError where it is of another training than this."""
+    try:
+        _restore(step, progress, checkpoint)
+    except torch.OutOfMemoryError:
+        raise
+    # whole as it is, it may be of a model that an edited package builds otherwise now, or made by hand
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        told = " ".join(str(error).split())
+        raise UserError(
+            f"{checkpoint.name} does not fit what this experiment builds ({type(error).__name__}: {told}). "
+            "Where the code of a component was changed, bring back what it was; `--fresh` trains again and "
+            "moves the old run aside"
+        ) from error
+
+
+def _restore(step: Step, progress: Progress, checkpoint: Checkpoint) -> None:
     saved = checkpoint.state["optimizer"]
     state: dict[int, dict[str, Any]] = {int(index): dict(values) for index, values in saved["state"].items()}
     for name, tensor in checkpoint.training.items():
@@ -97,8 +113,11 @@ def restore(step: Step, progress: Progress, checkpoint: Checkpoint) -> None:
             count.copy_(checkpoint.training[f"skipping.{name}"])
     progress.step = int(checkpoint.state["step"])
     format_1 = [checkpoint.state["best"]] if checkpoint.state.get("best") else []
-    progress.ranking = list(checkpoint.state.get("ranking", format_1))
-    progress.scores = list(checkpoint.state.get("scores", ()))
+    progress.ranking = [
+        {"score": float(each["score"]), "epoch": int(each["epoch"]), "step": int(each["step"])}
+        for each in checkpoint.state.get("ranking", format_1)
+    ]
+    progress.scores = [dict(each) for each in checkpoint.state.get("scores", ())]
     progress.loss_sum.copy_(checkpoint.training["progress.loss_sum"])
     _restore_generators(step.processes, checkpoint, progress)
 

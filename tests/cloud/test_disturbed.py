@@ -168,6 +168,30 @@ def test_a_lost_connection_does_no_harm(client: Client, longer: Path) -> None:
     assert row["state"] == "finished"
 
 
+def test_a_slow_volume_loses_nothing_that_it_announced_and_ends_with_the_same_weights(
+    client: Client, longer: Path, undisturbed: dict[str, Path]
+) -> None:
+    server = client.server
+    for rpc, seconds in (("VolumeCommit", 1.5), ("VolumePutFiles2", 0.3), ("VolumeGetFile2", 0.2)):
+        server.delay(rpc, seconds, times=1000)
+    client.run_cloud(longer, "--detach")
+    (run_id,) = client.rows()
+    task = server.wait_for(lambda: _at_work(server, set()), 60)
+    server.wait_for(lambda: last_checkpoint(client, run_id) > 0, 60)
+    announced = last_checkpoint(client, run_id)
+    server.preempt(task)  # in the middle of a commit, most likely
+    server.wait_for(lambda: _is_over(server, task), 30)
+    committed = last_checkpoint(client, run_id)
+    attached = client("attach", run_id)
+    pulled = client("pull", run_id)
+
+    assert committed >= announced
+    assert attached.code == 0, attached.out + attached.err
+    assert pulled.code == 0, pulled.err
+    assert attempts(client, run_id) == ["preempted", "finished"]
+    assert weights(client.runs / run_id) == weights(undisturbed["longer"])
+
+
 def test_what_fails_in_the_container_is_told_as_it_is_here(client: Client, experiment: Path) -> None:
     nowhere = experiment.with_name("nowhere.yaml")
     files = "dataset: {name: pose_files, folder: nowhere, labels: boris, classes: [a, b], pose_pattern: '{x}.csv', labels_pattern: '{x}.tsv'}"

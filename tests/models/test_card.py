@@ -126,3 +126,36 @@ def test_a_card_of_another_checkpoint_than_the_scored_one_has_no_scores_of_it(ma
     assert "There are no scores of this checkpoint." in mabe("models", "card", "rats").out
     shutil.rmtree(runs[0])
     assert mabe("models", "card", "rats").code == 0
+
+
+NONSENSE = [3, "x", None, [], {}, [1], {"x": 1}, 10**400]
+
+
+def test_a_card_of_a_record_that_holds_anything_is_written_or_refused(mabe, runs):
+    file = runs[0] / "record.json"
+    record = json.loads(file.read_text())
+    report = record["report"]
+    changed = [
+        *({**record, "report": {**report, key: value}} for key in report for value in NONSENSE),
+        *({**record, "auto": {**record["auto"], "class_names": value}} for value in NONSENSE),
+        *({**record, key: value} for key in record for value in NONSENSE),
+        {**record, "report": {**report, "fps": [{"value": {}, "recordings": 1}]}},
+        {**record, "report": {**report, "individuals": [{"value": [3], "recordings": 1}]}},
+        {**record, "report": {**report, "parts": {"train": {"class_frames": []}}}},
+        {**record, "changes": [{"step": 3, "software": [{}]}]},
+    ]
+    told = []
+    for each in changed:
+        file.write_text(json.dumps(each))
+        outcome = mabe("models", "card", runs[0].name)
+        assert outcome.code in (0, 2), (each, outcome.err)
+        assert "Traceback" not in outcome.err
+        told.append(outcome.code)
+    assert 0 < sum(told) < 2 * len(told), "some are cards, others are refused"
+
+
+@pytest.mark.parametrize("data", [3, "synthetic", [1]])
+def test_a_card_of_an_experiment_that_holds_anything_is_written(mabe, runs, data):
+    (runs[0] / "experiment.yaml").write_text(f"name: x\ndata: {data}\nmodel: y\n")
+    outcome = mabe("models", "card", runs[0].name)
+    assert outcome.code == 0, outcome.err

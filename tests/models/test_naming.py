@@ -91,10 +91,7 @@ def test_of_a_study_the_member_is_kept_that_is_best_on_validation(mabe, runs):
             write_record(RunDirectory(run), best=0.9 if number == best else 0.4)
         told = mabe("models", "add", study.id, "--name", f"rats{best}")
         assert told.code == 0, told.err
-        assert (
-            f"{study.id}: {runs[best].name} is kept, the run with the best macro_f1 on validation, 0.9000"
-            in told.out
-        )
+        assert f"best of its runs on validation is {runs[best].name}: 0.9000" in told.out
         (kept,) = json.loads(mabe("models", "--json").out)[best:]
         assert kept["run"] == runs[best].name
 
@@ -112,11 +109,11 @@ def test_of_a_grid_the_setting_is_kept_whose_mean_is_best_and_unfinished_members
     wide = [member("wide", 16, 0, 0.1), member("wide", 16, 1, 0.9)]
     found = kept(*narrow, *wide)
     assert found.member == narrow[1]
-    assert "of hidden_dim=8, the best on validation (macro_f1 0.5500 over 2 runs)" in found.told
+    assert found.told[0] == "best on validation is hidden_dim=8: macro_f1 0.5500, the mean of 2 runs"
     failed = member("failed", 32, 0, 0.99, state="failed")
     with_failed = kept(*narrow, failed)
     assert with_failed.member == narrow[1]
-    assert "1 of the 3 members are not finished, and had no say" in with_failed.told
+    assert with_failed.told[-1] == "1 of the 3 members are not finished, and had no say"
     with pytest.raises(UserError, match="no member of m-00000000aa is finished"):
         kept(failed)
     other = member("other", 64, 0, 0.7, monitor="accuracy")
@@ -269,3 +266,12 @@ def whole(rats: ModelFolder, promotions: int) -> None:
     assert rats.read("rats").aliases == {"best": events[-1].version}
     assert {event.version for event in events} == {1, 2}
     assert check(rats, "rats") == []
+
+
+def test_an_event_without_versions_is_of_a_name_that_has_none(rats, mabe):
+    file = rats.path / "rats" / "history" / "000002.json"
+    event = json.loads(file.read_text())
+    del event["after"]["versions"]
+    file.write_text(json.dumps(event))
+    outcome = mabe("predict", "rats", "x.csv")
+    assert (outcome.code, "has no version left" in outcome.err) == (2, True), outcome.err

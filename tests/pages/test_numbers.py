@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import statistics
 from pathlib import Path
 
@@ -226,6 +227,26 @@ def test_what_is_looked_into_is_the_setting_that_validation_chooses(tmp_path: Pa
     run = RunDirectory(tmp_path / found.members[0].id)
     made_record(run.id, best=None).save(run)
     assert f"Of the best setting, {first}" in parsed(found, tmp_path).text
+
+
+def test_a_bout_that_several_runs_miss_is_told_once_as_it_is_where_it_is_worst(tmp_path: Path) -> None:
+    study = made_study(tmp_path, seeds=3)
+    told = numbers(content_of(study, tmp_path))
+    of_setting = next(each["members"] for each in told["settings"] if each["name"] == told["chosen"])
+    # the same truth in all runs, and one of them wrong throughout
+    first, *others = (RunDirectory(tmp_path / each) for each in of_setting)
+    shutil.copy(first.path / "scores.json", others[0].path)
+    shutil.copy(next(first.path.glob("*.safetensors")), others[0].path)
+    bouts = numbers(content_of(study, tmp_path))["bad_bouts"]
+    keys = [
+        tuple(map(str, (each[key] for key in ("sort", "recording", "behaviour", "start")))) for each in bouts
+    ]
+    assert len(set(keys)) == len(keys)
+    shared = [each for each in bouts if each["others"]]
+    assert shared
+    assert {(each["member"], *each["others"]) for each in shared} == {(first.id, others[0].id)}
+    page = parsed(study, tmp_path)
+    assert f"{first.id} and 1 more run" in " ".join(page.text.split())
 
 
 def test_each_member_with_its_settings(study: tuple[Study, Path], study_page: Page) -> None:

@@ -13,10 +13,20 @@ from mabe_core.runs import files
 from mabe_core.runs.checkpoints import newest_checkpoint, prune, read_pointer, write_checkpoint
 from mabe_core.runs.directory import all_runs, find_run
 from mabe_core.runs.files import read_json, write_json
+from mabe_core.runs.seal import seal
 from tests.runs.fake_checkpoint import checkpoint
 
 
-@pytest.mark.parametrize("garbage", ["rubbish", "{}", "[1]", '{"epoch": "2"}', "", "\ufffd[", "[" * 20000])
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        *("rubbish", "{}", "[1]", '{"epoch": "2"}', "", "\ufffd[", "[" * 20000),
+        '{"epoch": 2, "val_macro_f1": "0.5"}',
+        '{"epoch": 2, "train_loss": {}}',
+        '{"epoch": 2, "confusion": [3]}',
+        '{"epoch": 2, "confusion": [[1, "2"]]}',
+    ],
+)
 def test_a_damaged_line_of_metrics_is_told_with_file_and_line(trained, garbage):
     first, second = trained.run.metrics.read_text().splitlines()
     trained.run.metrics.write_text(f"{first}\n{garbage}\n{second}\n")
@@ -45,6 +55,16 @@ def test_a_checkpoint_whose_state_is_damaged_is_passed_over(trained, state):
     found, damage = newest_checkpoint(trained.run.checkpoints)
     assert found.state["step"] == 11
     assert len(damage) == 1
+
+
+def test_a_sealed_state_whose_hashes_are_none_is_damaged(trained):
+    file = trained.run.checkpoints / "step-00000022" / "state.json"
+    state = json.loads(file.read_text())
+    del state["seal"]
+    file.write_bytes(seal({**state, "sha256": dict.fromkeys(state["sha256"], 3)}))
+    found, damage = newest_checkpoint(trained.run.checkpoints)
+    assert found.state["step"] == 11
+    assert "lacks the SHA-256" in damage[0]
 
 
 @pytest.mark.parametrize("step", [None, "22", True, 11])

@@ -62,6 +62,11 @@ def test_fresh_moves_the_old_run_only_when_the_new_one_is_kept(trained, opener):
         {"best": "good"},
         {"components": [{"kind": "model"}]},
         {"components": [3]},
+        {"components": [{"kind": ["model"], "name": "gru", "sources": {}}]},
+        {"components": [{"kind": "model", "name": "gru", "sources": 3}]},
+        {"changes": [{"step": "later"}]},
+        {"step": 10**400},
+        {"best": -(10**400)},
         {"software": {"torch": 2}},
     ],
 )

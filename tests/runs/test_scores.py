@@ -68,6 +68,11 @@ def test_a_run_without_scores_has_none(tmp_path: Path) -> None:
         lambda found: found["stretches"]["validation"][0].update(counts=[[2, 1], [1, 0]]),
         lambda found: found["stretches"]["validation"][0].update(confusion=[[2, 0], [1]]),
         lambda found: found["stretches"]["validation"][0].update(counts=[[2, 1, 0], [1, -1, 1]]),
+        lambda found: found["stretches"]["validation"][0].update(start=15),
+        lambda found: found["stretches"]["validation"][0].update(fps=0),
+        lambda found: found["stretches"]["validation"][0].update(fps=float("inf")),
+        lambda found: found.update(held_out="test"),
+        lambda found: found["pooled"].clear(),
     ],
 )
 def test_damaged_scores_are_told(tmp_path: Path, change: object) -> None:
@@ -84,6 +89,15 @@ def test_frames_of_other_scores_are_refused(tmp_path: Path) -> None:
     content = bytearray(run.score_frames.read_bytes())
     content[-1] ^= 1
     run.score_frames.write_bytes(content)
+    with pytest.raises(UserError, match="is not the file that"):
+        read_frames(run, scores)
+
+
+def test_frames_of_other_lengths_than_their_stretches_are_refused(tmp_path: Path) -> None:
+    run, _, _ = written(tmp_path)
+    run.scores.write_text(run.scores.read_text().replace('"stop": 14', '"stop": 15'))
+    scores = read_scores(run)
+    assert scores is not None
     with pytest.raises(UserError, match="is not the file that"):
         read_frames(run, scores)
 

@@ -171,6 +171,9 @@ def test_a_dry_run_tells_members_and_how_they_stand(mabe, write_study, runs: Pat
     assert rows[one.id] == ["finished", "4/4", "0"]
     assert rows[two.id] == ["new", "1"]
     assert "2 experiments, 1 finished, 1 to run" in outcome.out
+    assert "with --cloud: 1 experiment on one T4, for at most 2h, the most that it can cost" in outcome.out
+    all_of_it = " ".join(mabe("run", file, "--dry-run", "--fresh").out.split())
+    assert "with --cloud: 2 experiments on T4s, 10 at once, for at most 2h each: 4 hours in all" in all_of_it
     assert [run.id for run in all_runs(runs)] == [one.id]
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 
 import pytest
+import torch
 
 from mabe_core.errors import RunError
-from mabe_core.runs.checkpoints import checkpoint_names, newest_checkpoint
+from mabe_core.runs.checkpoints import Checkpoint, checkpoint_names, newest_checkpoint, write_checkpoint
 from mabe_core.training import saving
 from mabe_core.training.events import Saved, Stepped
 from mabe_core.training.run import train
@@ -112,3 +114,34 @@ def test_a_fault_after_the_last_step_is_told_too(tiny, tmp_path, monkeypatch):
     with pytest.raises(RunError, match="the disk is full"):
         train(run, lambda event: None)
     assert (run.record.state, run.record.epoch) == ("failed", 3)
+
+
+OTHERS = {
+    "no optimizer": lambda state, model, training: state.pop("optimizer"),
+    "groups of another optimizer": lambda state, model, training: state["optimizer"].update(param_groups=[]),
+    "ranking": lambda state, model, training: state.update(ranking=[1]),
+    "scores": lambda state, model, training: state.update(scores=3),
+    "a layer less": lambda state, model, training: model.popitem(),
+    "a wider layer": lambda state, model, training: model.update({next(iter(model)): torch.zeros(99, 3)}),
+    "no generators": lambda state, model, training: training.clear(),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_whole_checkpoint_of_another_model_is_told_and_left_alone(mabe, tiny, tmp_path, other):
+    run = run_whole(tiny, tmp_path / "runs")
+    found, _ = newest_checkpoint(run.run.checkpoints)
+    assert found is not None
+    state = {key: value for key, value in found.state.items() if key not in ("seal", "format", "sha256")}
+    model, training = dict(found.model), dict(found.training)
+    OTHERS[other](state, model, training)
+    shutil.rmtree(run.run.checkpoints / found.name)
+    written = write_checkpoint(run.run.checkpoints, Checkpoint(model, training, state))
+    run.record.state = "interrupted"
+    run.save()
+    outcome = mabe("run", tiny, "--runs-dir", tmp_path / "runs")
+    assert outcome.code == 2, outcome.err
+    assert f"{found.name} does not fit what this experiment builds" in outcome.err
+    assert "`--fresh` trains again" in outcome.err
+    assert "Traceback" not in outcome.err
+    assert written.is_dir()

@@ -26,6 +26,7 @@ DRAWS = 64
 MOST_DRAWS = 2048
 
 Counts: TypeAlias = "NDArray[np.int64]"
+Orders: TypeAlias = "tuple[tuple[Role, ...], ...]"  # of the blocks of each recording
 
 
 @attrs.frozen
@@ -71,14 +72,30 @@ def _check_length(recording: Recording, blocks: int, span: int) -> None:
 
 def _best_draw(roles: Sequence[Role], running: Sequence[Counts], context: SplitContext) -> _Draw:
     chance = random.Random(context.seed)
-    best = _draw(roles, running, context.window_span, chance)
+    orders = _order(roles, running, chance)
+    best = _draw(orders, running, context.window_span)
+    seen = {orders}
     for number in range(1, MOST_DRAWS):
         if number >= DRAWS and not best.lacking:
             break
-        draw = _draw(roles, running, context.window_span, chance)
+        orders = _order(roles, running, chance)
+        if orders in seen:  # of few blocks there are few orders
+            continue
+        seen.add(orders)
+        draw = _draw(orders, running, context.window_span)
         if (len(draw.lacking), draw.unevenness) < (len(best.lacking), best.unevenness):
             best = draw
     return best
+
+
+def _order(roles: Sequence[Role], running: Sequence[Counts], chance: random.Random) -> Orders:
+    """Draw the order of each recording's roles."""
+    orders = []
+    for _ in running:
+        shuffled = list(roles)
+        chance.shuffle(shuffled)
+        orders.append(tuple(shuffled))
+    return tuple(orders)
 
 
 def _roles(config: TimeBlocksConfig) -> list[Role]:
@@ -93,12 +110,11 @@ def _roles(config: TimeBlocksConfig) -> list[Role]:
     return [*["train"] * train, *["validation"] * validation, *["test"] * test]  # type: ignore[list-item]
 
 
-def _draw(roles: Sequence[Role], running: Sequence[Counts], gap: int, chance: random.Random) -> _Draw:
+def _draw(orders: Orders, running: Sequence[Counts], gap: int) -> _Draw:
+    roles = orders[0]
     segments: list[Segment] = []
-    for number, counts in enumerate(running):
-        shuffled = list(roles)
-        chance.shuffle(shuffled)
-        segments += _segments(number, len(counts) - 1, shuffled, gap)
+    for number, (order, counts) in enumerate(zip(orders, running, strict=True)):
+        segments += _segments(number, len(counts) - 1, order, gap)
     parts = sorted(set(roles))
     wanted = np.array([roles.count(role) / len(roles) for role in parts])
     frames = np.zeros((len(parts), running[0].shape[1]), dtype=np.int64)
