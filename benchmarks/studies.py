@@ -100,7 +100,7 @@ def study_id(file: Path, place: Place, settings: Sequence[str] = ()) -> str:
     )
     if done.returncode:
         raise SystemExit(f"{file} is no study ({done.returncode}):\n{done.stdout}{done.stderr}")
-    return done.stdout.strip().rpartition("\n")[2].partition(":")[0]
+    return next(line for line in done.stdout.splitlines() if " experiments, " in line).partition(":")[0]
 
 
 def scores(study: str, place: Place) -> dict[str, Any] | None:

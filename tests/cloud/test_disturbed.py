@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from tests.cloud.conftest import Client, weights
 from tests.modal_server.running import LoopbackServer
+from tests.slowness import slowness
 
 
 @pytest.fixture
@@ -96,7 +98,8 @@ def _losses(run: Path) -> list[tuple[int, float]]:
 def test_a_run_longer_than_one_attempt_goes_on_in_the_next(
     client: Client, longest: Path, undisturbed: dict[str, Path]
 ) -> None:
-    ran = client.run_cloud(longest, "--timeout=6s", "--set", "cloud.max_total=3min")
+    limit = math.ceil(6 * slowness())  # of which the start takes half
+    ran = client.run_cloud(longest, f"--timeout={limit}s", "--set", "cloud.max_total=6min")
 
     (row,) = client.rows().values()
     assert ran.code == 0, ran.out + ran.err

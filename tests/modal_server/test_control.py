@@ -89,7 +89,7 @@ def sleep_once(name, how="raise"):
             raise
     return f"attempt {{number}}"
 
-@app.function(image=image, volumes={{"/vol": volume}}, timeout=1)
+@app.function(image=image, volumes={{"/vol": volume}}, timeout=4)
 def too_long():
     try:
         time.sleep(60)
@@ -104,7 +104,7 @@ def too_long():
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackServer]:
     folder = tmp_path_factory.mktemp("server")
     (folder / "control_app.py").write_text(APP)
-    with LoopbackServer(folder=folder, grace=3) as running:
+    with LoopbackServer(folder=folder, grace=15) as running:
         yield running
 
 
