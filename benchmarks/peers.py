@@ -172,7 +172,7 @@ def lightning(work: Work) -> float:
         def on_train_batch_end(self, *_: Any) -> None:
             clock.tick()
 
-    with _quiet():
+    with quiet():
         lightning.Trainer(
             accelerator="gpu" if work.device.type == "cuda" else "cpu",
             devices=1,
@@ -206,7 +206,8 @@ def accelerate(work: Work) -> float:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
+    """Keep others from printing what nobody asked for."""
     import logging
 
     with warnings.catch_warnings():

@@ -1,6 +1,6 @@
 """Steps a second of V3's training on a GPU or a CPU, beside how others would train the same.
 
-    python -m benchmarks.training_speed [--batch 16 512] [--rounds 3] [--json OUT]
+    python -m benchmarks.training_speed [--batch 16 512] [--rounds 3] [--set KEY=VALUE …] [--json OUT]
     python -m benchmarks.training_speed --profile [--batch 16] [--only 'not compiled']
 
 Everybody trains the same model on the same windows in one process, in turn. mabe's figure is its real loop's:
@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from benchmarks.context import context
+from benchmarks.in_turn import in_turn, print_summary, summary
 from benchmarks.peers import PEERS, Work
 from benchmarks.step_profile import profile_steps
 from mabe_core.discovery import load_plugins
@@ -44,13 +45,14 @@ OURS = {
     "mabe, not compiled": ("compile=never",),
     "mabe": ("compile=always",),
 }
+UNIT = "steps/s"
 # steps measured of a peer, and of ours on a CPU; windows and least steps of ours on a GPU
 FEW, WINDOWS, LEAST = 150, 32_000, 300
 # steps before a profile, in which a step is compiled and captured, and those profiled; on a GPU, on a CPU
 PROFILED = {"cuda": (40, 80), "cpu": (2, 8)}
 
 
-def experiment_for(batch: int, steps: int, settings: tuple[str, ...]) -> Experiment:
+def experiment_for(batch: int, steps: int, settings: Sequence[str]) -> Experiment:
     """Return V3's experiment, two epochs of so many steps: the first compiles and captures."""
     sized = (
         "training.epochs=2",
@@ -93,58 +95,45 @@ def our_speed(experiment: Experiment, data: TrainingData, device: torch.device) 
     return speeds[-1]
 
 
-def measure(batch: int, rounds: int, device: torch.device, only: list[str]) -> dict[str, Any]:
+def measure(
+    batch: int, rounds: int, device: torch.device, only: list[str], settings: list[str]
+) -> dict[str, list[float]]:
     """Return the speeds of everybody, round by round."""
     steps = max(WINDOWS // batch, LEAST) if device.type == "cuda" else FEW
-    ours = ours_on(device, batch, steps)
+    ours = ours_on(device, batch, steps, settings)
     experiment = next(iter(ours.values()))
     data = data_for(experiment, device)
     work = Work(lambda: build_at("model", experiment.model, data.shape), data, device, batch, FEW)
-    speeds: dict[str, list[float]] = {}
-    for number in range(rounds):
-        turn = [*PEERS, *ours]
-        # who goes first changes from round to round
-        for name in turn if number % 2 == 0 else reversed(turn):
-            if only and not any(word in name for word in only):
-                continue
-            speed = PEERS[name](work) if name in PEERS else our_speed(ours[name], data, device)
-            speeds.setdefault(name, []).append(round(speed, 1))
-            print(f"batch {batch:4}  {speed:8.1f} steps/s  {name}", flush=True)
-            if device.type == "cuda":
-                torch.cuda.empty_cache()
-    return speeds
+    contenders = {name: partial(speed_of, peer, work) for name, peer in PEERS.items()}
+    contenders |= {
+        name: partial(speed_of, our_speed, experiment, data, device) for name, experiment in ours.items()
+    }
+    return in_turn(contenders, rounds, UNIT, only)
 
 
-def ours_on(device: torch.device, batch: int, steps: int) -> dict[str, Experiment]:
+def speed_of(measured: Callable[..., float], *what: object) -> float:
+    """Return steps a second, and leave the GPU's memory to the next."""
+    speed = measured(*what)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return speed
+
+
+def ours_on(device: torch.device, batch: int, steps: int, settings: list[str]) -> dict[str, Experiment]:
     """Return what of ours is measured on a device."""
-    ours = {name: experiment_for(batch, steps, settings) for name, settings in OURS.items()}
+    ours = {name: experiment_for(batch, steps, (*settings, *how)) for name, how in OURS.items()}
     return ours if device.type != "cpu" else {"mabe": ours["mabe, fp32"]}
 
 
-def print_profiles(batch: int, device: torch.device, only: list[str]) -> None:
+def print_profiles(batch: int, device: torch.device, only: list[str], settings: list[str]) -> None:
     """Print what our step consists of, in each of the ways that it can be executed."""
     warm_up, steps = PROFILED[device.type]
-    for name, experiment in ours_on(device, batch, warm_up + 2 * steps).items():
+    for name, experiment in ours_on(device, batch, warm_up + 2 * steps, settings).items():
         if only and not any(word in name for word in only):
             continue
         data = data_for(experiment, device)
         found = profile_steps(experiment, data, device, warm_up=warm_up, steps=steps)
         print(f"batch {batch}, {name}", *found.lines(), "", sep="\n", flush=True)
-
-
-def summary(speeds: dict[str, list[float]]) -> dict[str, dict[str, float]]:
-    """Return median, minimum and maximum of each, and how many times ours is as fast, round by round."""
-    told = {}
-    for name, each in speeds.items():
-        told[name] = {"median": statistics.median(each), "min": min(each), "max": max(each)}
-        if "mabe" in speeds:
-            ratios = [ours / other for ours, other in zip(speeds["mabe"], each, strict=True)]
-            told[name] |= {
-                "ratio": round(statistics.median(ratios), 3),
-                "ratio_min": round(min(ratios), 3),
-                "ratio_max": round(max(ratios), 3),
-            }
-    return told
 
 
 def main() -> None:
@@ -154,6 +143,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, nargs="+", default=[16, 512])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="+", default=[], help="those whose names hold one of these words")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="of V3's experiment")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument(
@@ -164,14 +154,14 @@ def main() -> None:
     torch.manual_seed(0)
     if asked.profile:
         for batch in asked.batch:
-            print_profiles(batch, device, asked.only)
+            print_profiles(batch, device, asked.only, asked.set)
         return
     figures = {}
     for batch in asked.batch:
-        figures[f"batch {batch}"] = found = summary(measure(batch, asked.rounds, device, asked.only))
-        for name, told in found.items():
-            times = f"mabe is {told['ratio']:6.2f} times as fast" if "ratio" in told else ""
-            print(f"batch {batch:4}  median {told['median']:8.1f} steps/s  {times}  {name}", flush=True)
+        print(f"batch {batch}", flush=True)
+        found = summary(measure(batch, asked.rounds, device, asked.only, asked.set), "mabe", UNIT)
+        print_summary(found, "mabe", UNIT)
+        figures[f"batch {batch}"] = found
     if asked.json:
         asked.json.write_text(
             json.dumps({**context(), "rounds": asked.rounds, "figures": figures}, indent=1) + "\n",

@@ -181,20 +181,54 @@ def overhead() -> str:
 
 def training_speed() -> str:
     """Return V3's speed on GPUs, ours and others', measured."""
+    return in_turn("training_speed_h*.json", "steps/s", "mabe is so many times as fast")
+
+
+def training_speed_cpu() -> str:
+    """Return V3's speed on a CPU, ours and others', measured."""
+    return in_turn("training_speed_cpu*.json", "steps/s", "mabe is so many times as fast")
+
+
+def inference_speed() -> str:
+    """Return how many frames a second are scored, by us and others, measured."""
+    return in_turn("inference_speed*.json", "frames/s", "mabe is so many times as fast")
+
+
+def start_up() -> str:
+    """Return how long commands take to start, measured."""
+    return in_turn("start_up*.json", "seconds", "so many times as long as `mabe --help`")
+
+
+def whole_experiment() -> str:
+    """Return how long V3 takes from the command to its end, here and in Lightning, measured."""
+    return in_turn("whole_experiment*.json", "seconds", "so many times as long as mabe-run")
+
+
+def in_turn(pattern: str, unit: str, ratio: str) -> str:
+    """Return a table for each file of figures that benchmarks/in_turn.py took."""
     texts = []
-    for file in sorted(RESULTS.glob("training_speed_*.json")):
+    for file in sorted(RESULTS.glob(pattern)):
         found = json.loads(file.read_text(encoding="utf-8"))
         rows = [
-            [batch, name, f"{one['median']:,.0f}", f"{one['ratio']:.1f}"]
-            for batch, each in found["figures"].items()
-            for name, one in each.items()
+            [
+                name,
+                f"{one['median']:,.4g}",
+                f"{one['ratio']:.2f} ({one['ratio_min']:.2f} to {one['ratio_max']:.2f})",
+            ]
+            for name, one in by_name(found["figures"]).items()
         ]
         rounds = "1 round" if found["rounds"] == 1 else f"{found['rounds']} rounds"
-        texts.append(
-            table(["windows a step", "who", "steps/s", "mabe is so many times as fast"], rows)
-            + measured(found, f", {rounds}")
-        )
-    return "\n".join(texts)
+        texts.append(table(["", unit, f"{ratio} (over rounds)"], rows) + measured(found, f", {rounds}"))
+    return "\n".join(texts) or "Not measured yet.\n"
+
+
+def by_name(figures: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Return figures by name, those of a group with the group's before."""
+    found = {}
+    for name, each in figures.items():
+        inner = {"": each} if "median" in each else each
+        found |= {f"{name}, {other}" if other else name: one for other, one in inner.items()}
+    return found
 
 
 def predict_memory() -> str:
@@ -427,6 +461,10 @@ PARTS: dict[str, Callable[[], str]] = {
     "synthetic-scores": synthetic_scores,
     "overhead": overhead,
     "training-speed": training_speed,
+    "training-speed-cpu": training_speed_cpu,
+    "inference-speed": inference_speed,
+    "start-up": start_up,
+    "whole-experiment": whole_experiment,
     "predict-memory": predict_memory,
     "train-memory": train_memory,
     "architectures": architectures,

@@ -7,7 +7,8 @@ import attrs
 from mabe_core.errors import MabeError, RunError
 from mabe_core.redaction import redacted
 from mabe_core.runs.changes import auto_changes, check_partition_is_as_before
-from mabe_core.runs.checkpoints import newest_checkpoint
+from mabe_core.runs.checkpoints import Checkpoint, newest_checkpoint
+from mabe_core.runs.directory import RunDirectory
 from mabe_core.runs.model_input import model_input
 from mabe_core.runs.opening import OpenedRun
 from mabe_core.runs.record import Record, State
@@ -84,19 +85,22 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest, processes: P
     record.report = ready.report.as_dict()
     record.notice = " ".join(told for told in (ready.partition.notice, ready.data.notice) if told)
     auto = auto_values(ready.step, ready.data, ready.device, ready.precision)
-    changes = auto_changes(record.auto, auto)
-    for change in changes:
-        observe(Warned(f"not the same hardware as before, results may differ: {change}"))
-    if changes:
-        record.changes = [*record.changes, {"step": record.step, "hardware": changes}]
-    record.auto = auto
     record.model_input = attrs.asdict(
         model_input(experiment.data, ready.dataset, ready.data.shape.input_names)
     )
     opened.keep()
+    checkpoint = _last(run, observe)
+    changes = auto_changes(record.auto, auto)
+    for change in changes:
+        observe(Warned(f"not the same hardware as before, results may differ: {change}"))
+    if changes:
+        step = checkpoint.state["step"] if checkpoint else 0  # the record may not have come that far
+        record.changes = [*record.changes, {"step": step, "hardware": changes}]
+    record.auto = auto
     ready.meet()
     with Saver(run, record, ready.step, ready.progress, experiment.checkpoint, observe) as saver:
-        _resume(saver)
+        _begin(saver, checkpoint)
+        del checkpoint  # as large as the model and its optimizer's state
         parts = ready.step.parts
         observe(
             Began(
@@ -128,15 +132,20 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest, processes: P
     record.held_out = scores.pooled[scores.held_out]
 
 
-def _resume(saver: Saver) -> None:
-    """Go on from the last whole checkpoint, if there is one; tell of damaged ones."""
-    checkpoint, damage = newest_checkpoint(saver.run.checkpoints)
+def _last(run: RunDirectory, observe: Observer) -> Checkpoint | None:
+    """Return the last whole checkpoint, if there is one; tell of damaged ones."""
+    checkpoint, damage = newest_checkpoint(run.checkpoints)
     for told in damage:
-        saver.observe(Warned(told))
+        observe(Warned(told))
     if damage:
         several = "checkpoints are" if len(damage) > 1 else "checkpoint is"
         instead = f"{checkpoint.name} is used" if checkpoint else "none is left: training starts again"
-        saver.observe(Warned(f"{len(damage)} {several} damaged; {instead}"))
+        observe(Warned(f"{len(damage)} {several} damaged; {instead}"))
+    return checkpoint
+
+
+def _begin(saver: Saver, checkpoint: Checkpoint | None) -> None:
+    """Go on from a checkpoint, all processes from the same one, or begin."""
     saver.step.processes.told(checkpoint.name if checkpoint else "")
     if checkpoint is not None:
         restore(saver.step, saver.progress, checkpoint)

@@ -47,6 +47,24 @@ def test_v3_in_the_cloud_is_the_same_experiment_with_the_same_weights(client: Cl
     assert client.rows()[local.name]["gpu"] == "T4"
 
 
+def test_two_gpus_are_two_processes_with_the_bits_of_two_here(
+    client: Client, experiment: Path, tmp_path: Path
+) -> None:
+    # the server's containers are granted GPUs, and have none
+    on_cpu = ("--set=device=cpu", "--set=threads=1")
+    local = trained_here(experiment, tmp_path / "local", "--num-gpus", "2", *on_cpu)
+
+    ran = client.run_cloud(experiment, "--gpu", "T4:2", *on_cpu)
+    client("pull", local.name)
+
+    assert ran.code == 0, ran.out + ran.err
+    assert "2 T4" in ran.out
+    record = json.loads((client.runs / local.name / "record.json").read_bytes())
+    assert record["auto"]["processes"] == 2
+    assert client.rows()[local.name]["gpu"] == "T4:2"
+    assert weights(client.runs / local.name) == weights(local)
+
+
 def test_a_pulled_run_is_like_one_that_was_trained_here(client: Client, experiment: Path) -> None:
     client.run_cloud(experiment)
     (run_id,) = client.rows()
