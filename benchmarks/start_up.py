@@ -28,13 +28,19 @@ COMMANDS = {
     "python -c pass": (sys.executable, "-c", "pass"),
     OURS: (sys.executable, "-m", "mabe_core.cli", "--help"),
     "mabe list": (sys.executable, "-m", "mabe_core.cli", "list"),
-    "mabe show quickstart": (sys.executable, "-m", "mabe_core.cli", "show", str(QUICKSTART)),
+    "mabe-run quickstart --dry-run": (
+        sys.executable,
+        "-m",
+        "mabe_core.cli",
+        "run",
+        str(QUICKSTART),
+        "--dry-run",
+    ),
     "python -c 'import torch'": (sys.executable, "-c", "import torch"),
     "python -c 'import lightning'": (sys.executable, "-W", "ignore", "-c", "import lightning"),
 }
 FIRST_LINE = "mabe-run quickstart, to its first line"
 FIRST_EPOCH = "mabe-run quickstart, to the end of its first epoch"
-WHOLE = "mabe-run quickstart, to its end"
 
 
 def whole(command: tuple[str, ...], folder: Path) -> float:
@@ -61,13 +67,6 @@ def until(line: str, folder: Path) -> float:
     raise SystemExit(f"mabe-run ended ({process.returncode}) without a line that begins with {line!r}")
 
 
-def ended(folder: Path) -> float:
-    """Return how long `mabe-run` takes in all."""
-    shutil.rmtree(folder / "runs", ignore_errors=True)
-    command = (sys.executable, "-m", "mabe_core.cli", "run", str(QUICKSTART), "--device", "cpu")
-    return whole((*command, "--runs-dir", str(folder / "runs")), folder)
-
-
 def _environment(folder: Path) -> dict[str, str]:
     root = str(QUICKSTART.parent.parent)
     paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -88,7 +87,6 @@ def main() -> None:
         contenders = {name: partial(whole, command, folder) for name, command in COMMANDS.items()}
         contenders[FIRST_LINE] = partial(until, "", folder)
         contenders[FIRST_EPOCH] = partial(until, "epoch", folder)
-        contenders[WHOLE] = partial(ended, folder)
         in_turn(contenders, 1, UNIT, asked.only)
         told = summary(in_turn(contenders, asked.rounds, UNIT, asked.only), OURS, UNIT)
     print_summary(told, OURS, UNIT)

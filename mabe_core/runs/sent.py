@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -76,7 +78,8 @@ class SentExperiment:
 
     def read(self) -> tuple[Experiment, Registry]:
         """Resolve it as it was resolved where it was sent; raise UserError where it is another one here."""
-        folder = Path(tempfile.mkdtemp(prefix="mabe-request-"))
+        folder = Path(tempfile.mkdtemp(prefix="mabe-sent-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
         (folder / "plugins").mkdir()
         for name, text in self.plugin_files.items():
             (folder / "plugins" / name).write_bytes(text.encode(errors="surrogateescape"))

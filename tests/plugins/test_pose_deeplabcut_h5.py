@@ -132,6 +132,10 @@ def labels_no_text(opened: h5py.File) -> None:
     opened["df_with_missing"].attrs["non_index_axes"] = np.bytes_(pickle.dumps([(1, [1, 2])], 0))
 
 
+def labels_a_number(opened: h5py.File) -> None:
+    opened["df_with_missing/table"].attrs["values_block_0_kind"] = np.int64(1 << 50)
+
+
 def frame_twice(opened: h5py.File) -> None:
     table = opened["df_with_missing/table"][()]
     table["index"][7] = 6
@@ -150,6 +154,7 @@ DAMAGES = {
     two_frames: "holds 2 data frames",
     other_labels: "the columns that it lists are not those that it holds",
     labels_no_text: "column labels are not tuples of names",
+    labels_a_number: "values_block_0_kind of /df_with_missing/table is a int64, not pickled data",
     frame_twice: "row 8: frame 6 is there twice",
     columns_swapped: r"row 1: column 4 \(resident nose likelihood\) is .*: are columns swapped?",
 }

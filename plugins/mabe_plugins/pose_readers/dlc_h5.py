@@ -122,18 +122,26 @@ def _table(group: h5py.Group, size: int) -> _Stored:
     parts = []
     for field in node.dtype.names or ():
         if field != "index":
-            labels = _label_list(read_plain_pickle(bytes(node.attrs[f"{field}_kind"])))
+            labels = _label_list(_unpickled(node, f"{field}_kind"))
             kind = node.dtype[field]
             if kind.shape not in ((), (len(labels),)) or (kind.shape == () and len(labels) != 1):
                 raise ValueError(
                     f"{field} of {node.name} has {kind.shape} columns under {len(labels)} labels"
                 )
             parts.append(_Columns(labels, kind.base, len(node), _field(node, field)))
-    ((axis, labels),) = read_plain_pickle(bytes(group.attrs["non_index_axes"]))
+    ((axis, labels),) = _unpickled(group, "non_index_axes")
     if axis != 1:
         raise ValueError("its frames are columns, not rows")
     index = _Columns([], node.dtype["index"], len(node), _field(node, "index"))
     return _Stored(_label_list(labels), parts, index)
+
+
+def _unpickled(node: h5py.HLObject, name: str) -> Any:
+    """Return the plain data of a pickled attribute."""
+    pickled = node.attrs[name]
+    if not isinstance(pickled, bytes | np.void):  # bytes of a number would be so many of them
+        raise ValueError(f"{name} of {node.name} is a {type(pickled).__name__}, not pickled data")
+    return read_plain_pickle(bytes(pickled))
 
 
 def _field(node: h5py.Dataset, field: str) -> Callable[[int, int], NDArray[Any]]:
