@@ -210,16 +210,19 @@ def in_turn(pattern: str, unit: str, ratio: str) -> str:
     for file in sorted(RESULTS.glob(pattern)):
         found = json.loads(file.read_text(encoding="utf-8"))
         rows = [
-            [
-                name,
-                f"{one['median']:,.4g}",
-                f"{one['ratio']:.2f} ({one['ratio_min']:.2f} to {one['ratio_max']:.2f})",
-            ]
-            for name, one in by_name(found["figures"]).items()
+            [name, f"{one['median']:,.4g}", ratio_of(one)] for name, one in by_name(found["figures"]).items()
         ]
         rounds = "1 round" if found["rounds"] == 1 else f"{found['rounds']} rounds"
-        texts.append(table(["", unit, f"{ratio} (over rounds)"], rows) + measured(found, f", {rounds}"))
+        texts.append(table(["what", unit, f"{ratio} (over rounds)"], rows) + measured(found, f", {rounds}"))
     return "\n".join(texts) or "Not measured yet.\n"
+
+
+def ratio_of(one: dict[str, float]) -> str:
+    """Return a ratio, with its range where there were several rounds."""
+    told = f"{one['ratio']:.2f}"
+    if one["ratio_min"] < one["ratio_max"]:
+        told += f" ({one['ratio_min']:.2f} to {one['ratio_max']:.2f})"
+    return told
 
 
 def by_name(figures: dict[str, Any]) -> dict[str, dict[str, float]]:

@@ -139,9 +139,9 @@ def _table(group: h5py.Group, size: int) -> _Stored:
 def _unpickled(node: h5py.HLObject, name: str) -> Any:
     """Return the plain data of a pickled attribute."""
     pickled = node.attrs[name]
-    if not isinstance(pickled, bytes | np.void):  # bytes of a number would be so many of them
+    if not isinstance(pickled, bytes | np.void):  # of a number, `bytes` would make so many of them
         raise ValueError(f"{name} of {node.name} is a {type(pickled).__name__}, not pickled data")
-    return read_plain_pickle(bytes(pickled))
+    return read_plain_pickle(pickled if isinstance(pickled, bytes) else pickled.tobytes())
 
 
 def _field(node: h5py.Dataset, field: str) -> Callable[[int, int], NDArray[Any]]:
