@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.context import context
 
 # what each is measured by: the greater the better, or the smaller
 UNITS = {"steps/s": True, "frames/s": True, "s": False}
+
+
+def options(told: str | None, rounds: int) -> argparse.ArgumentParser:
+    """Return the command line that all of them have; rounds: how many by default."""
+    parser = argparse.ArgumentParser(description=told, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--only", nargs="+", default=[], help="those whose names hold one of these words")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    return parser
+
+
+def options_of_v3(told: str | None, rounds: int) -> argparse.ArgumentParser:
+    """Return the command line of those that train or score V3."""
+    parser = options(told, rounds)
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="of V3's experiment")
+    parser.add_argument("--device", default="auto")
+    return parser
+
+
+def keep(asked: argparse.Namespace, figures: Mapping[str, Any], **more: int) -> None:
+    """Write the figures, and what they were measured on, to the file that was asked for."""
+    if asked.json:
+        found = {**context(), "rounds": asked.rounds, **more, "figures": figures}
+        asked.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def in_turn(

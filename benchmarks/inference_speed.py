@@ -10,12 +10,9 @@ features that are ready.
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import attrs
 import numpy as np
@@ -23,9 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from benchmarks.context import context
-from benchmarks.in_turn import in_turn, print_summary, summary
-from benchmarks.peers import WORKERS, quiet
+from benchmarks.in_turn import in_turn, keep, options_of_v3, print_summary, summary
+from benchmarks.peers import WORKERS, trainer
 from benchmarks.training_speed import EXPERIMENT
 from mabe_core.data.windows import WindowShape, tiling
 from mabe_core.discovery import load_plugins
@@ -35,7 +31,6 @@ from mabe_core.training.assembling import find_device
 from mabe_core.training.batches import TableBatches
 from mabe_core.training.blame import build_at
 from mabe_core.training.inputs import TrainingData, prepare
-from mabe_core.training.precision import find_precision
 from mabe_core.training.reading import read_data
 from mabe_core.training.scoring import Scorer, windows_at_once
 
@@ -72,9 +67,7 @@ def scoring_of(settings: list[str], device: torch.device) -> Scoring:
     torch.manual_seed(experiment.seed)
     model = build_at("model", experiment.model, data.shape).to(device).eval()
     length = data.shape.sequence_length
-    scorer = Scorer(
-        model, experiment.data, data.shape, device, find_precision("float32", device).weights, stride=length
-    )
+    scorer = Scorer(model, experiment.data, data.shape, device, torch.float32, stride=length)
     return Scoring(model, scorer, dataset.recordings, _windows(data, dataset.recordings, length), device)
 
 
@@ -121,14 +114,8 @@ def lightning(work: Scoring) -> None:
             scores: Tensor = self.model(batch[0]).softmax(-1).cpu()
             return scores
 
-    with quiet():
-        lightning.Trainer(
-            accelerator="gpu" if work.device.type == "cuda" else "cpu",
-            devices=1,
-            logger=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        ).predict(Module(), loader(work))
+    with trainer(work.device) as alone:
+        alone.predict(Module(), loader(work))
     work.model.to(work.device)
 
 
@@ -155,23 +142,13 @@ def speed(score: Callable[[Scoring], None], work: Scoring) -> float:
 
 def main() -> None:
     """Measure and print; --json writes the figures."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", nargs="+", default=[], help="those whose names hold one of these words")
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="of V3's experiment")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    asked = parser.parse_args()
+    asked = options_of_v3(__doc__, 5).parse_args()
     work = scoring_of(asked.set, find_device(asked.device))
     contenders = {name: partial(speed, score, work) for name, score in PEERS.items()}
     in_turn(contenders, 1, UNIT, asked.only)  # the first round captures and starts workers: it does not count
     told = summary(in_turn(contenders, asked.rounds, UNIT, asked.only), OURS, UNIT)
     print_summary(told, OURS, UNIT)
-    if asked.json:
-        found = {**context(), "rounds": asked.rounds, "frames": work.frames, "batch": work.batch}
-        asked.json.write_text(json.dumps({**found, "figures": told}, indent=1) + "\n", encoding="utf-8")
+    keep(asked, told, frames=work.frames, batch=work.batch)
 
 
 if __name__ == "__main__":

@@ -16,37 +16,19 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, RandomSampler
+from torch.utils.data import DataLoader, RandomSampler
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
-from benchmarks.peers import CLIP, WORKERS, judge, optimizer_of, quiet
+from benchmarks.peers import CLIP, WORKERS, Windows, judge, optimizer_of, trainer
+from benchmarks.training_speed import data_for
 from mabe_core.discovery import load_plugins
-from mabe_core.exchange import DataAccess, DataShape
+from mabe_core.exchange import DataShape
 from mabe_core.experiment import Experiment, read_document, resolve
 from mabe_core.training.assembling import find_device
 from mabe_core.training.batches import TableBatches
 from mabe_core.training.blame import build_at
-from mabe_core.training.inputs import prepare
-from mabe_core.training.reading import read_data
 
 VALIDATED_AT_ONCE = 256
-
-
-class Windows(Dataset[tuple[Tensor, Tensor]]):
-    """Windows of the recordings, by their first frames; frames that do not count have no label."""
-
-    def __init__(self, table: TableBatches, starts: Tensor, counts: Tensor | None = None) -> None:
-        self.table, self.starts, self.counts = table, starts, counts
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
-        index = self.starts[number] + self.table.offsets
-        targets = self.table.targets[index]
-        if self.counts is not None:
-            targets = targets.where(self.counts[number], -1)
-        return self.table.columns[index], targets
 
 
 class Classifier(lightning.LightningModule):
@@ -87,28 +69,27 @@ def main() -> None:
     file, *settings = sys.argv[1:]
     experiment = resolve(read_document(Path(file), settings), load_plugins())
     lightning.seed_everything(experiment.seed, verbose=False)
-    dataset, partition = read_data(experiment, DataAccess(()))
-    data = prepare(experiment.data, dataset, partition, dtype=torch.float32, device=torch.device("cpu"))
+    data = data_for(experiment, torch.device("cpu"))
     training = experiment.training
     windows = training.windows_per_epoch or len(data.train_starts)
     assert isinstance(data.train, TableBatches)
     seen = Windows(data.train, data.train_starts)
     held = Windows(data.train, data.validation_starts, data.validation_counts)
-    on_gpu = find_device(experiment.device).type == "cuda"
-    common: dict[str, Any] = {"num_workers": WORKERS, "pin_memory": on_gpu, "persistent_workers": True}
+    device = find_device(experiment.device)
+    common: dict[str, Any] = {
+        "num_workers": WORKERS,
+        "pin_memory": device.type == "cuda",
+        "persistent_workers": True,
+    }
     steps = training.epochs * (windows // training.batch_size)
-    with quiet():
-        lightning.Trainer(
-            accelerator="gpu" if on_gpu else "cpu",
-            devices=1,
-            max_epochs=training.epochs,
-            gradient_clip_val=CLIP,
-            num_sanity_val_steps=0,
-            callbacks=[ModelCheckpoint("checkpoints", every_n_epochs=5, save_last=True)],
-            logger=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        ).fit(
+    with trainer(
+        device,
+        max_epochs=training.epochs,
+        gradient_clip_val=CLIP,
+        num_sanity_val_steps=0,
+        callbacks=[ModelCheckpoint("checkpoints", every_n_epochs=5, save_last=True)],
+    ) as alone:
+        alone.fit(
             Classifier(experiment, data.shape, steps),
             DataLoader(seen, training.batch_size, sampler=RandomSampler(seen, num_samples=windows), **common),
             DataLoader(held, VALIDATED_AT_ONCE, **common),

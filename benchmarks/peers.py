@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from mabe_core.exchange import UNLABELLED
 from mabe_core.training.batches import TableBatches
 from mabe_core.training.inputs import TrainingData
 
@@ -49,22 +50,30 @@ class Work:
 class Windows(Dataset[tuple[Tensor, Tensor]]):
     """Windows one by one, out of the host's memory, as a DataLoader asks for them."""
 
-    def __init__(self, work: Work) -> None:
-        self.columns, self.targets = work.table.columns.cpu(), work.table.targets.cpu()
-        self.offsets, self.starts = work.table.offsets.cpu(), work.order()
+    def __init__(self, table: TableBatches, starts: Tensor, counts: Tensor | None = None) -> None:
+        """Take windows by their first frames; counts bool (windows, frames): others have no label."""
+        self.columns, self.targets = table.columns.cpu(), table.targets.cpu()
+        self.offsets, self.starts, self.counts = table.offsets.cpu(), starts, counts
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         index = self.starts[number] + self.offsets
-        return self.columns[index], self.targets[index]
+        targets = self.targets[index]
+        if self.counts is not None:
+            targets = targets.where(self.counts[number], UNLABELLED)
+        return self.columns[index], targets
 
 
 def loader(work: Work) -> DataLoader[tuple[Tensor, Tensor]]:
     """Return a DataLoader as its documentation advises for a GPU."""
     return DataLoader(
-        Windows(work), work.batch, shuffle=True, num_workers=WORKERS, pin_memory=work.device.type == "cuda"
+        Windows(work.table, work.order()),
+        work.batch,
+        shuffle=True,
+        num_workers=WORKERS,
+        pin_memory=work.device.type == "cuda",
     )
 
 
@@ -172,17 +181,9 @@ def lightning(work: Work) -> float:
         def on_train_batch_end(self, *_: Any) -> None:
             clock.tick()
 
-    with quiet():
-        lightning.Trainer(
-            accelerator="gpu" if work.device.type == "cuda" else "cpu",
-            devices=1,
-            max_steps=work.warm_up + work.steps,
-            gradient_clip_val=CLIP,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        ).fit(Module(), loader(work))
+    steps = work.warm_up + work.steps
+    with trainer(work.device, max_steps=steps, gradient_clip_val=CLIP, enable_checkpointing=False) as alone:
+        alone.fit(Module(), loader(work))
     return clock.speed
 
 
@@ -206,14 +207,23 @@ def accelerate(work: Work) -> float:
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep others from printing what nobody asked for."""
+def trainer(device: torch.device, **more: Any) -> Iterator[Any]:
+    """Yield Lightning's Trainer on one device, with its logs, bars and warnings off."""
     import logging
+
+    import lightning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-        yield
+        yield lightning.Trainer(
+            accelerator="gpu" if device.type == "cuda" else "cpu",
+            devices=1,
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            **more,
+        )
 
 
 PEERS: dict[str, Callable[[Work], float]] = {

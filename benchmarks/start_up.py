@@ -8,8 +8,6 @@ first round, which fills the disk's cache, does not count. `mabe-run` trains the
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import shutil
 import subprocess
@@ -19,8 +17,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from benchmarks.context import context
-from benchmarks.in_turn import in_turn, print_summary, summary
+from benchmarks.in_turn import in_turn, keep, options, print_summary, summary
 
 UNIT, OURS = "s", "mabe --help"
 QUICKSTART = Path(__file__).parent.parent / "experiments" / "quickstart.yaml"
@@ -46,7 +43,7 @@ FIRST_EPOCH = "mabe-run quickstart, to the end of its first epoch"
 def whole(command: tuple[str, ...], folder: Path) -> float:
     """Return how long a command takes."""
     began = time.monotonic()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=_environment(folder))
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment(folder))
     return time.monotonic() - began
 
 
@@ -56,7 +53,7 @@ def until(line: str, folder: Path) -> float:
     command = (sys.executable, "-m", "mabe_core.cli", "run", str(QUICKSTART), "--device", "cpu")
     began = time.monotonic()
     with subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, text=True, env=_environment(folder)
+        command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment(folder)
     ) as process:
         assert process.stdout is not None
         for said in process.stdout:
@@ -67,7 +64,8 @@ def until(line: str, folder: Path) -> float:
     raise SystemExit(f"mabe-run ended ({process.returncode}) without a line that begins with {line!r}")
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path) -> dict[str, str]:
+    """Return the environment of a command that keeps what it caches in a folder."""
     root = str(QUICKSTART.parent.parent)
     paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     return {**os.environ, "PYTHONPATH": paths, "MABE_CACHE": str(folder / "cache")}
@@ -75,13 +73,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 def main() -> None:
     """Measure and print; --json writes the figures."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--only", nargs="+", default=[], help="those whose names hold one of these words")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    asked = parser.parse_args()
+    asked = options(__doc__, 9).parse_args()
     with tempfile.TemporaryDirectory(prefix="mabe-start-up-") as made:
         folder = Path(made)
         contenders = {name: partial(whole, command, folder) for name, command in COMMANDS.items()}
@@ -90,11 +82,7 @@ def main() -> None:
         in_turn(contenders, 1, UNIT, asked.only)
         told = summary(in_turn(contenders, asked.rounds, UNIT, asked.only), OURS, UNIT)
     print_summary(told, OURS, UNIT)
-    if asked.json:
-        asked.json.write_text(
-            json.dumps({**context(), "rounds": asked.rounds, "figures": told}, indent=1) + "\n",
-            encoding="utf-8",
-        )
+    keep(asked, told)
 
 
 if __name__ == "__main__":

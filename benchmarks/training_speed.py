@@ -10,16 +10,13 @@ dataset, features, shuffling, learning rate schedule and running loss are in it,
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import torch
 
-from benchmarks.context import context
-from benchmarks.in_turn import in_turn, print_summary, summary
+from benchmarks.in_turn import in_turn, keep, options_of_v3, print_summary, summary
 from benchmarks.peers import PEERS, Work
 from benchmarks.step_profile import profile_steps
 from mabe_core.discovery import load_plugins
@@ -137,15 +134,8 @@ def print_profiles(batch: int, device: torch.device, only: list[str], settings: 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options_of_v3(__doc__, 3)
     parser.add_argument("--batch", type=int, nargs="+", default=[16, 512])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", nargs="+", default=[], help="those whose names hold one of these words")
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="of V3's experiment")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument(
         "--profile", action="store_true", help="print kernels a step and time by kernel of ours"
     )
@@ -162,11 +152,7 @@ def main() -> None:
         found = summary(measure(batch, asked.rounds, device, asked.only, asked.set), "mabe", UNIT)
         print_summary(found, "mabe", UNIT)
         figures[f"batch {batch}"] = found
-    if asked.json:
-        asked.json.write_text(
-            json.dumps({**context(), "rounds": asked.rounds, "figures": figures}, indent=1) + "\n",
-            encoding="utf-8",
-        )
+    keep(asked, figures)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,6 @@ Lightning is given our dataset and columns; its part is benchmarks/lightning_exp
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import re
 import subprocess
 import sys
@@ -22,11 +19,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.context import context
-from benchmarks.in_turn import in_turn, print_summary, summary
+from benchmarks.in_turn import in_turn, keep, options_of_v3, print_summary, summary
+from benchmarks.start_up import environment
+from benchmarks.training_speed import EXPERIMENT
 
-ROOT = Path(__file__).parent.parent
-EXPERIMENT = ROOT / "experiments" / "v3_transformer.yaml"
 UNIT, OURS = "s", "mabe-run"
 # what each says last of its score on the validation recordings
 SCORE = re.compile(r"macro_f1 ([01]\.\d+)")
@@ -35,17 +31,15 @@ SCORE = re.compile(r"macro_f1 ([01]\.\d+)")
 def timed(command: list[str], scores: list[float]) -> float:
     """Return how long a command takes; note the last score that it tells."""
     with tempfile.TemporaryDirectory(prefix="mabe-whole-") as made:
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
-            "MABE_CACHE": f"{made}/cache",
+        own = {
+            **environment(Path(made)),
             "MABE_RUNS": f"{made}/runs",
             "TORCHINDUCTOR_CACHE_DIR": f"{made}/inductor",
             "TRITON_CACHE_DIR": f"{made}/triton",
         }
         began = time.monotonic()
         done = subprocess.run(
-            command, cwd=made, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=made, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         took = time.monotonic() - began
     if done.returncode:
@@ -57,15 +51,7 @@ def timed(command: list[str], scores: list[float]) -> float:
 
 def main() -> None:
     """Measure and print; --json writes the figures."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--only", nargs="+", default=[], help="those whose names hold one of these words")
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="of V3's experiment")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    asked = parser.parse_args()
+    asked = options_of_v3(__doc__, 1).parse_args()
     settings = [f"device={asked.device}", *asked.set]
     commands = {
         OURS: ["mabe_core.cli", "run", str(EXPERIMENT), *(f"--set={each}" for each in settings)],
@@ -80,12 +66,7 @@ def main() -> None:
     told: dict[str, Any] = summary(found, OURS, UNIT)
     print_summary(told, OURS, UNIT)
     print("macro-F1 at the end:", {name: each for name, each in scores.items() if each})
-    if asked.json:
-        figures = {name: {**each, "macro_f1": scores[name]} for name, each in told.items()}
-        asked.json.write_text(
-            json.dumps({**context(), "rounds": asked.rounds, "figures": figures}, indent=1) + "\n",
-            encoding="utf-8",
-        )
+    keep(asked, {name: {**each, "macro_f1": scores[name]} for name, each in told.items()})
 
 
 if __name__ == "__main__":
