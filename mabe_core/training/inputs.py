@@ -72,7 +72,11 @@ def prepare(
 
     Raises UserError, with the key of the experiment at fault, where data and experiment do not fit.
     """
-    give_back()  # what reading needed
+    for recording in dataset.recordings:  # what reading needed
+        let_go(recording.points)
+        if recording.confidence is not None:
+            let_go(recording.confidence)
+    give_back()
     window = WindowShape(data.sequence_length, data.frame_gap)
     _check_window(dataset, partition, window)
     layouts = {

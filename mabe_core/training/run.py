@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from mabe_core.errors import MabeError, RunError
+from mabe_core.exchange import Dataset, Partition
 from mabe_core.redaction import redacted
 from mabe_core.runs.changes import auto_changes, check_partition_is_as_before
 from mabe_core.runs.checkpoints import Checkpoint, newest_checkpoint
@@ -78,6 +79,29 @@ def _end(opened: OpenedRun, observe: Observer, state: State, failure: str = "") 
 
 
 def _train(opened: OpenedRun, observe: Observer, stop: StopRequest, processes: Processes) -> None:
+    best, scorer, dataset, partition = _learn(opened, observe, stop, processes)
+    processes.leave()
+    scores = score_held_out(
+        opened.run,
+        opened.experiment,
+        best,
+        scorer,
+        dataset,
+        partition,
+        notice=partition.notice,
+        observe=observe,
+        check=lambda _: stop.check("while the recordings held out were scored"),
+    )
+    opened.record.held_out = scores.pooled[scores.held_out]
+
+
+def _learn(
+    opened: OpenedRun, observe: Observer, stop: StopRequest, processes: Processes
+) -> tuple[Checkpoint, Scorer, Dataset, Partition]:
+    """Train to the end; return the best checkpoint, its model, and what is to be scored with it.
+
+    Features are not in memory any more after that: scoring computes them as it goes.
+    """
     experiment, run, record = opened.experiment, opened.run, opened.record
     ready = assemble(experiment, opened.access, processes, observe, stop)
     check_partition_is_as_before(record, experiment.data.split.name, ready.parted)
@@ -115,21 +139,10 @@ def _train(opened: OpenedRun, observe: Observer, stop: StopRequest, processes: P
         record.stopped_early = ready.loop(saver, observe, stop).run()
     best = best_checkpoint(run)
     model = ready.step.end(best.model)
-    processes.leave()
-    scores = score_held_out(
-        run,
-        experiment,
-        best,
-        Scorer(
-            model, experiment.data, ready.data.shape, ready.device, ready.precision.weights, tell=ready.tell
-        ),
-        ready.dataset,
-        ready.partition,
-        notice=ready.partition.notice,
-        observe=observe,
-        check=lambda _: stop.check("while the recordings held out were scored"),
+    scorer = Scorer(
+        model, experiment.data, ready.data.shape, ready.device, ready.precision.weights, tell=ready.tell
     )
-    record.held_out = scores.pooled[scores.held_out]
+    return best, scorer, ready.dataset, ready.partition
 
 
 def _last(run: RunDirectory, observe: Observer) -> Checkpoint | None:
