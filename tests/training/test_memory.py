@@ -6,12 +6,17 @@ What that hides: how a real allocator fragments, and the memory that a captured 
 from __future__ import annotations
 
 import sys
+import weakref
 
 import pytest
 
 from benchmarks.train_memory import FEATURES, trained
+from mabe_core.training.events import Event, Scoring
+from mabe_core.training.inputs import prepare
 from mabe_core.training.memory import out_of_memory
+from mabe_core.training.run import train
 from tests.conftest import FILES
+from tests.training.attempts import opened
 from tests.training.stepping import FLOAT32, experiment_of, parts_of
 
 HUNGRY = ("--set", f"plugins=[{FILES / 'tiny.py'}, {FILES / 'faulty.py'}]", "--set")
@@ -43,12 +48,29 @@ def test_where_not_one_window_fits_a_smaller_model_is_proposed(tmp_path):
     assert "not even one fits: take a smaller model" in str(out_of_memory(step, data, "torch says: x"))
 
 
+@pytest.mark.parametrize("where", ["always", "never"])
+def test_features_are_not_in_memory_any_more_when_recordings_are_scored(tiny, tmp_path, monkeypatch, where):
+    prepared, alive = [], []
+
+    def noted(*given, **more):
+        data = prepare(*given, **more)
+        prepared.append(weakref.ref(data))
+        return data
+
+    def look(event: Event) -> None:
+        if isinstance(event, Scoring):
+            alive.extend(each() for each in prepared)
+
+    monkeypatch.setattr("mabe_core.training.assembling.prepare", noted)
+    train(opened(tiny, tmp_path, f"data_on_device={where}"), look)
+    assert alive == [None]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is Linux's to tell")
-def test_an_hour_takes_little_more_memory_than_its_features():
+def test_from_a_minute_to_an_hour_memory_grows_by_at_most_half_more_than_features():
     setting = {"features": FEATURES["motion"], "augmentations": "[]"}
     minute = trained(setting, 1)
     # how C's library keeps freed memory varies: the lesser of two
     hour = min((trained(setting, 60) for _ in range(2)), key=lambda run: run["peak_mb"])
     grown, features = (hour[key] - minute[key] for key in ("peak_mb", "features_mb"))
-    # 1.4 to 1.7 is measured (docs/features.md), 3.5 where the inputs are there twice
-    assert grown < 2.2 * features
+    assert grown < 1.5 * features

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # share of the points that lies outside of the arena's box to either side: jumps of the tracker
 OUTSIDE = 0.001
+# frames whose bodies are measured together: what that needs is several times as large as the points
+FRAMES_AT_ONCE = 1 << 12
 
 
 @attrs.define(eq=False)
@@ -109,6 +111,12 @@ def _body_length(points: Tensor) -> Tensor:
 def body_lengths(points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return of each frame and individual (…, frames * individuals) the diagonal of the box around its
     keypoints, whether all of them are seen, and whether more than one is."""
+    parts = [_body_lengths(part) for part in points.split(FRAMES_AT_ONCE, dim=-4)]
+    length, whole, part = (torch.cat(each, dim=-1) for each in zip(*parts, strict=True))
+    return length, whole, part
+
+
+def _body_lengths(points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     missing = points.isnan()
     low = points.masked_fill(missing, torch.inf).amin(dim=-2)
     high = points.masked_fill(missing, -torch.inf).amax(dim=-2)

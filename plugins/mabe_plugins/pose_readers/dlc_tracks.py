@@ -22,7 +22,7 @@ LIKELIHOOD = "likelihood"
 # likelihoods come out of a sigmoid and, in filtered files, out of a median: no more than rounding beyond 1
 LIKELIHOOD_SLACK = 1e-3
 # rows put in order at a time: hours of them would be there twice
-ROWS_AT_ONCE = 50_000
+ROWS_AT_ONCE = 1 << 14
 # what DeepLabCut calls the first animal where it numbers them
 ONLY_INDIVIDUAL = "individual1"
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BOM = b"\xef\xbb\xbf"
-ROWS_AT_ONCE, BYTES_AT_ONCE = 50_000, 1 << 24
+# pandas needs several times what the numbers of a piece do
+ROWS_AT_ONCE, BYTES_AT_ONCE = 1 << 13, 1 << 20
 # what stands for a missing value, as pandas writes and reads it
 MISSING = {"", "nan", "na", "n/a", "null", "none", "<na>"}
 
