@@ -10,7 +10,6 @@ from torch import Tensor
 
 from mabe_core.exchange import Augmentation, Feature, Pose, PoseLayout, Recording
 from mabe_core.experiment.schema import Data
-from mabe_core.long_arrays import give_back
 
 # gives the points of frames [start, stop) of a recording
 ReadPoints = Callable[[int, int], Tensor]
@@ -58,7 +57,6 @@ class FeaturePipeline:
         """Run what needs a whole recording."""
         for feature in self.whole_features:
             pose = feature(pose)
-            give_back()  # what it needed beside what it returns: as long as the recording, several times
         return pose
 
     def known(self, read: ReadPoints, frames: int) -> FeaturePipeline | None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from mabe_core.data.windows import WindowShape, tiling, training_starts
 from mabe_core.errors import UserError
 from mabe_core.exchange import Partition, Pose, Role
+from mabe_core.long_arrays import give_back
 from mabe_core.training.placing import Placing
 
 
@@ -46,6 +47,7 @@ class Tables:
         if not number:
             self.size = self._frames * (inputs * self._like.element_size() + self._beside)
             self.resident = self._placing.fits(self.size)
+            give_back()  # what features of the first recording, which may be the only one, needed meanwhile
             self._keep("columns", self._like.new_empty(0, inputs))
             self.columns.zero_()
         elif inputs != self.columns.shape[1]:  # for whoever asks to tell

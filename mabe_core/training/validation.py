@@ -100,6 +100,7 @@ def validate(
             confusion.add(targets, last_stage.argmax(-1))
         else:
             each.add(targets, last_stage)
+        del inputs, scores, last_stage  # before the next ones are there
     model.train(was_training)
     processes.sum([confusion.counts, each.counts, loss_sum, frames])
     loss_mean = float(loss_sum / frames.clamp(min=1))
