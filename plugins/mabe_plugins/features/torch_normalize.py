@@ -111,7 +111,7 @@ def _body_length(points: Tensor) -> Tensor:
 def body_lengths(points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return of each frame and individual (…, frames * individuals) the diagonal of the box around its
     keypoints, whether all of them are seen, and whether more than one is."""
-    parts = [_body_lengths(part) for part in points.split(FRAMES_AT_ONCE, dim=-4)]
+    parts = [_body_lengths(part) for part in torch.split(points, FRAMES_AT_ONCE, dim=-4)]
     length, whole, part = (torch.cat(each, dim=-1) for each in zip(*parts, strict=True))
     return length, whole, part
 
