@@ -215,6 +215,17 @@ def several_gpus() -> str:
     )
 
 
+def precision() -> str:
+    """Return what V3 scores in each format, measured."""
+    found = json.loads((RESULTS / "precision.json").read_text(encoding="utf-8"))
+    rows = [
+        [name, f"{statistics.fmean(values):.4f}", f"{min(values):.4f} to {max(values):.4f}"]
+        for name, values in found["macro_f1"].items()
+    ]
+    titles = ["V3, `training.precision`", "best macro-F1 in validation", f"over {len(found['seeds'])} seeds"]
+    return table(titles, rows) + measured(found)
+
+
 def checkpoint_stall() -> str:
     """Return what saving costs a training, measured."""
     rows = []
@@ -335,6 +346,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "soaks": soaks,
     "reading": reading,
     "several-gpus": several_gpus,
+    "precision": precision,
     "checkpoint-stall": checkpoint_stall,
     "rat-scores": rat_scores,
     "rat-ablations": rat_ablations,
