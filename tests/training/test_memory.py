@@ -73,4 +73,5 @@ def test_from_a_minute_to_an_hour_memory_grows_by_at_most_half_more_than_feature
     # how C's library keeps freed memory varies: the lesser of two
     hour = min((trained(setting, 60) for _ in range(2)), key=lambda run: run["peak_mb"])
     grown, features = (hour[key] - minute[key] for key in ("peak_mb", "features_mb"))
-    assert grown < 1.5 * features
+    # 1.28 is measured (docs/features.md), 1.5 to 1.7 where features stay while recordings are scored
+    assert grown < 1.4 * features
