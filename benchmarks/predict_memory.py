@@ -35,6 +35,13 @@ from mabe_core.discovery import load_plugins
 model = open_model(sys.argv[1], Path("runs"), Path("models"))
 read_pose(Path(sys.argv[2]), model.members[0], named_reader("deeplabcut", load_plugins()))
 """
+# a process of Linux begins with the peak of the one that started it: this one is small
+START = """
+import os, resource, subprocess, sys
+ended = subprocess.run(sys.argv[2:]).returncode
+os.write(int(sys.argv[1]), str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss).encode())
+sys.exit(ended)
+"""
 
 
 def write_recording(file: Path, hours: float, individuals: list[str], keypoints: list[str]) -> int:
@@ -59,13 +66,20 @@ def write_recording(file: Path, hours: float, individuals: list[str], keypoints:
 
 def measured(words: list[str], folder: Path, **environment: str) -> tuple[float, float]:
     """Run a process; return its peak of resident memory in MB and its seconds."""
+    read, write = os.pipe()
     began = time.monotonic()
-    process = subprocess.Popen(words, cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1", **environment})
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(words)} ended with {process.returncode}")
-    return usage.ru_maxrss / 1024, time.monotonic() - began
+    starter = subprocess.Popen(
+        [sys.executable, "-c", START, str(write), *words],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        pass_fds=[write],
+    )
+    os.close(write)
+    with os.fdopen(read) as told:
+        peak = told.read()
+    if starter.wait():
+        raise SystemExit(f"{' '.join(words)} ended with {starter.returncode}")
+    return int(peak) / 1024, time.monotonic() - began
 
 
 def main() -> None:
