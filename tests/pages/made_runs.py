@@ -163,22 +163,27 @@ def made_run(
 
 
 def made_study(
-    runs_dir: Path, *, seeds: int = 3, recordings: Sequence[str] = ("r1", "r2"), **run: Any
+    runs_dir: Path,
+    *,
+    name: str = "rats",
+    seeds: int = 3,
+    recordings: Sequence[str] = ("r1", "r2"),
+    **run: Any,
 ) -> Study:
     """Write a study of two models and some seeds, all of them finished."""
     members = []
     for number, model in enumerate(("transformer", "gru")):
         for seed in range(seeds):
-            member = f"rats-{number}{seed:09x}"
+            member = f"{name}-{number}{seed:09x}"
             made_run(runs_dir, member, recordings=recordings, seed=10 * number + seed, **run)
             members.append(Member(id=member, settings={"model": model, "seed": seed}))
     study = Study(
-        id="rats-0123456789",
-        name="rats",
+        id=f"{name}-0123456789",
+        name=name,
         description="Which model suits the rats",
         axes=["model", "seed"],
         members=tuple(members),
-        text="name: rats\nstudy:\n  seeds: [0, 1, 2]\n",
+        text=f"name: {name}\nstudy:\n  seeds: [0, 1, 2]\n",
     )
     write_study(runs_dir, study)
     return study
