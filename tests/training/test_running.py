@@ -19,7 +19,7 @@ from mabe_core.runs.directory import all_runs
 from mabe_core.runs.opening import open_run
 from mabe_core.training.run import train
 
-LONG = ("--set", "training.epochs=12", "--set", "training.windows_per_epoch=800")
+LONG = ("--set", "training.epochs=12", "--set", "training.windows_per_epoch=320")
 
 
 def only_run(folder: Path) -> Path:
