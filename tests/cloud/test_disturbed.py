@@ -64,7 +64,7 @@ def test_preempted_three_times_and_killed_twice_it_ends_with_the_same_weights(
             server.wait_for(lambda: last_checkpoint(client, run_id) > announced, 60)  # noqa: B023
         time.sleep(chance.uniform(0, 1.5))  # it imports and reads, or trains and saves
         act(task)
-        server.wait_for(lambda task=task: _is_over(server, task), 30)
+        server.wait_for(lambda task=task: _is_over(server, task), 60)
         committed = last_checkpoint(client, run_id)
         assert committed >= announced
         announced = committed
@@ -87,12 +87,11 @@ def test_preempted_three_times_and_killed_twice_it_ends_with_the_same_weights(
 
 def _at_work(server: LoopbackServer, done: set[str]) -> str | None:
     """Return a container that runs and was not disturbed yet."""
-    running = [str(task["id"]) for task in server.tasks() if task["state"] == "running"]
-    return next((task for task in running if task not in done), None)
+    return next((task for task in server.at_work() if task not in done), None)
 
 
 def _is_over(server: LoopbackServer, task: str) -> bool:
-    return all(each["state"] != "running" for each in server.tasks() if each["id"] == task)
+    return task not in server.at_work()
 
 
 def _losses(run: Path) -> list[tuple[int, float]]:
@@ -146,7 +145,7 @@ def test_a_container_that_crashes_too_often_is_given_up(client: Client, held: Pa
         reached = last_checkpoint(client, run_id)
         server.wait_for(lambda reached=reached: last_checkpoint(client, run_id) > reached, 60)
         server.kill(task)
-        server.wait_for(lambda task=task: _is_over(server, task), 30)
+        server.wait_for(lambda task=task: _is_over(server, task), 60)
     attached = client("attach", run_id)
 
     assert attached.code == 1
@@ -196,7 +195,7 @@ def test_a_slow_volume_loses_nothing_that_it_announced_and_ends_with_the_same_we
     server.wait_for(lambda: last_checkpoint(client, run_id) > 0, 60)
     announced = last_checkpoint(client, run_id)
     server.preempt(task)  # in the middle of a commit, most likely
-    server.wait_for(lambda: _is_over(server, task), 30)
+    server.wait_for(lambda: _is_over(server, task), 60)
     committed = last_checkpoint(client, run_id)
     client.let_go()
     attached = client("attach", run_id)

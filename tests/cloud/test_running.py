@@ -123,7 +123,7 @@ def test_ctrl_c_detaches_and_says_how_to_go_on(client: Client, held: Path) -> No
     watching = client.start_cloud(held)
     read_until(watching, "epoch")
     watching.send_signal(signal.SIGINT)
-    told, _ = watching.communicate(timeout=20)
+    told, _ = watching.communicate(timeout=60)
 
     (run_id,) = client.rows()
     assert watching.returncode == 130
@@ -179,7 +179,7 @@ def test_a_stopped_run_has_saved_and_goes_on_with_the_same_command(
     read_until(watching, "epoch")
     (run_id,) = client.rows()
     stopped = client("stop", run_id[:9])
-    watching.communicate(timeout=20)
+    watching.communicate(timeout=60)
     between = client.rows()[run_id]
     client.let_go()
     resumed = client.run_cloud(held)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,7 +58,7 @@ def test_a_detached_run_that_failed_early_says_why_to_whoever_looks(client: Clie
     file = failing(experiment, build="raise ValueError('boom in build')")
     assert client.run_cloud(file, "--detach").code == 0
     (run_id,) = client.rows()
-    client.server.wait_for(lambda: client.rows()[run_id]["state"] == "failed", 30)
+    client.server.wait_for(lambda: client.rows()[run_id]["state"] == "failed", 90)
     attached, logs = client("attach", run_id), client("logs", run_id)
 
     assert "boom in build" in client.rows()[run_id]["failure"]
@@ -109,8 +108,10 @@ def test_commits_that_fail_do_not_turn_a_preemption_into_a_failure(client: Clien
     watching = client.start_cloud(held, "--set", "cloud.retries=0")
     read_until(watching, "epoch")
     client.server.refuse("VolumeCommit", "FAILED_PRECONDITION", times=50)
-    client.server.preempt(client.server.running_task()["id"])
-    time.sleep(9)
+    task = client.server.running_task()["id"]
+    client.server.preempt(task)
+    # it tries to commit for some seconds, and is gone
+    client.server.wait_for(lambda: task not in client.server.at_work(), 60)
     client.server.clear_faults()
     client.let_go()
     told, _ = watching.communicate(timeout=120)

@@ -110,6 +110,10 @@ class LoopbackServer:
         """Return the containers, first started first, ended ones included."""
         return list(self._ask("GET", "tasks"))
 
+    def at_work(self) -> list[str]:
+        """Return the containers that work on an input."""
+        return [str(task["id"]) for task in self.tasks() if task["state"] == "running"]
+
     def calls(self) -> list[dict[str, Any]]:
         """Return the function calls with the state of their inputs."""
         return list(self._ask("GET", "calls"))
