@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ def publishing_server(tmp_path: Path) -> Iterator[LoopbackServer]:
 
 def attempts(client: Client, run_id: str) -> list[str]:
     """Return how each attempt at a run ended."""
-    told = json.loads(client.on_volume(f"runs/{run_id}/cloud.json") or b"{}")
+    told = json.loads(client.on_volume(f"runs/{run_id}/cloud.json") or b'{"attempts": []}')
     return [attempt["ended"] for attempt in told["attempts"]]
 
 
@@ -100,15 +101,16 @@ def _losses(run: Path) -> list[tuple[int, float]]:
 
 
 def test_a_run_longer_than_one_attempt_goes_on_in_the_next(
-    client: Client, held: Path, undisturbed: Path
+    client: Client, experiment: Path, held: Path, undisturbed: Path
 ) -> None:
-    running = client.start_cloud(held, "--timeout=8s", "--set", "cloud.max_total=6min")
-    # on a loaded machine the start alone may take an attempt's time, and leave nothing to tell
-    (run_id,) = client.server.wait_for(lambda: client.rows(), 60)
-    client.server.wait_for(lambda: client.on_volume(f"runs/{run_id}/cloud.json"), 120)
-    client.server.wait_for(lambda: "time limit" in attempts(client, run_id), 60)
+    began = time.monotonic()
+    assert client.run_cloud(experiment).code == 0
+    limit = max(8, math.ceil(time.monotonic() - began))  # what a short run takes on this machine just now
+    running = client.start_cloud(held, f"--timeout={limit}s", "--set", "cloud.max_total=20min")
+    (run_id,) = client.server.wait_for(lambda: {each for each in client.rows() if "held" in each}, 60)
+    client.server.wait_for(lambda: "time limit" in attempts(client, run_id), 240)
     client.let_go()
-    told, _ = running.communicate(timeout=120)
+    told, _ = running.communicate(timeout=240)
 
     assert running.returncode == 0, told
     ended = attempts(client, run_id)
