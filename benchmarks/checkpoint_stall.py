@@ -145,8 +145,10 @@ def main() -> None:
             experiment = experiment_for(MODELS["V3"], steps)
             return speed(experiment, data, device, every, Path(folder) / name)
 
-        timed(20, None, "warm-up")
-        steps = max(int(asked.seconds * timed(20, None, "trial")[0]), 20)
+        steps = trial = 20
+        while (rate := timed(trial, None, f"trial-{trial}")[0]) * asked.seconds > 4 * trial:
+            trial *= 4  # the first steps are slower, on a GPU by far
+        steps = max(steps, int(asked.seconds * rate))
         pairs, held_up = [], []
         for number in range(asked.rounds):
             order = (None, asked.every) if number % 2 else (asked.every, None)

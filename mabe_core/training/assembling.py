@@ -90,7 +90,7 @@ def auto_values(
     """Return what each `auto` became, and what else the data and the machine decided."""
     schedule = step.parts.schedule
     return {
-        "device": str(device),
+        "device": str(device) if step.processes.alone else device.type,
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else "",
         "processes": step.processes.count,
         "precision": precision.name,

@@ -28,6 +28,10 @@ DEFAULT_GB = 5.0
 SUFFIX = ".safetensors"
 # raised when what is kept, or how, changes
 FORMAT = 1
+# where the limit is passed, so much of it is kept: the next entries have room
+KEPT = 0.9
+# bytes that may be written to a folder before its entries are counted again
+_room: dict[Path, float] = {}
 
 
 @attrs.frozen
@@ -52,14 +56,15 @@ class Cache:
     def write(self, key: str, tensors: Mapping[str, Tensor], told: Any) -> None:
         """Keep tensors under a key, whole or not at all; nothing is kept where the folder takes nothing."""
         held = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
-        if sum(tensor.nbytes for tensor in held.values()) > self.limit:
+        size = sum(tensor.nbytes for tensor in held.values())
+        if size > self.limit:
             return
         file = self._file(key)
         # a full disk costs the next run its time, and this one nothing
         with contextlib.suppress(OSError, RunError):
             file.parent.mkdir(parents=True, exist_ok=True)
             write_whole(file, save(held, {"told": json.dumps(told)}))
-            self.shrink(self.limit)
+            self._make_room(size)
 
     def entries(self) -> list[Path]:
         """Return the entries, those not used for longest first."""
@@ -86,6 +91,17 @@ class Cache:
                 file.unlink()
                 removed += 1
         return removed
+
+    def _make_room(self, written: int) -> None:
+        """Hold the limit, without counting thousands of entries for each that is written."""
+        left = _room.get(self.folder, 0.0) - written
+        if left < 0:
+            size = self.size()
+            if size > self.limit:
+                self.shrink(int(KEPT * self.limit))
+                size = self.size()
+            left = (self.limit - size) / 2  # other runs write too
+        _room[self.folder] = left
 
     def _file(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}{SUFFIX}"

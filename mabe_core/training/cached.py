@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,8 +20,8 @@ from mabe_core.specs import Component
 from mabe_core.training.cache import Cache, find_cache, key_of
 from mabe_core.training.features import FeaturePipeline, Room
 
-# what is sooner read or computed than looked up
-FEW_BYTES, FEW_POINTS = 5_000_000, 100_000
+# what is sooner read or computed than looked up, or than written: seconds on this machine
+FEW_BYTES, FEW_POINTS, FEW_SECONDS = 5_000_000, 100_000, 0.05
 # of features that are written at a time: hours of them would be in memory twice
 PART_BYTES = 1 << 22
 PLAIN = (
@@ -61,7 +62,10 @@ def cached_columns(
     key = _features_key(data, pipeline, points)
     if (kept := _read_columns(cache, key, len(points), points.device, room)) is not None:
         return kept
+    began = time.perf_counter()
     columns, names = pipeline.inputs(pipeline.whole(Pose(points)), room)
+    if time.perf_counter() - began < FEW_SECONDS:
+        return columns, names
     for number, part in enumerate(torch.split(columns, _frames_a_part(columns))):
         cache.write(f"{key}-{number}", {"columns": part}, names)
     return columns, names

@@ -89,7 +89,8 @@ class Scorer:
         """
         stop = recording.frames if stop is None else stop
         scored: NDArray[np.float32] = long_array((stop - start, self.shape.num_classes), np.float32)
-        give_back()  # what training needed
+        if recording.points.nbytes > WHOLE_AT_MOST:
+            give_back()  # what training needed, or another recording
         columns = _Columns.of(self, recording, individuals)
         done = 0
         was_training = self.model.training

@@ -49,6 +49,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MABE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(cached, "FEW_BYTES", 0)
     monkeypatch.setattr(cached, "FEW_POINTS", 0)
+    monkeypatch.setattr(cached, "FEW_SECONDS", 0)
     return tmp_path
 
 
@@ -210,6 +211,26 @@ def test_what_was_not_used_for_longest_goes_first(tmp_path: Path) -> None:
     assert found[1] == "aa"
     kept.write("dd", {"x": torch.zeros(10_000)}, "larger than all of it")
     assert kept.read("dd") is None
+
+
+def test_the_limit_holds_while_entries_are_written(tmp_path: Path, monkeypatch) -> None:
+    kept = Cache(tmp_path, 1_000_000)
+    counted: list[None] = []
+    really = Cache.entries
+    monkeypatch.setattr(Cache, "entries", lambda self: counted.append(None) or really(self))
+    for number in range(400):
+        kept.write(f"{number:03}", {"x": torch.zeros(800)}, number)
+        if number % 20 == 19:
+            assert sum(file.stat().st_size for file in tmp_path.glob("*/*")) <= 1_000_000
+    assert kept.read("399") is not None
+    assert kept.read("010") is None
+    assert len(counted) < 100  # each looks at all entries
+
+
+def test_features_that_are_sooner_computed_than_read_are_not_kept(data: Path, monkeypatch) -> None:
+    monkeypatch.setattr(cached, "FEW_SECONDS", 60.0)
+    columns(data)
+    assert len(Cache(data / "cache", 10**9).entries()) == 1  # the recordings
 
 
 def test_a_folder_that_takes_nothing_costs_no_run(data: Path, monkeypatch) -> None:
