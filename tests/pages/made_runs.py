@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix, multilabel_confusion_matrix, precision_recall_fscore_support
 
 from mabe_core.runs.directory import RunDirectory
 from mabe_core.runs.record import Record
@@ -44,12 +44,10 @@ def made_frames(
 
 def scored(name: str, frames: Frames, classes: int, *, exclusive: bool = True, start: int = 0) -> Stretch:
     """Return what is counted of a stretch."""
-    counts, confusion = [], None
-    for number in range(classes):
-        labelled = frames.truth[:, number] >= 0
-        truth, predicted = frames.truth[labelled, number], frames.predicted[labelled, number]
-        ((_, false), (missed, hits)) = confusion_matrix(truth, predicted, labels=[0, 1])
-        counts.append([int(hits), int(false), int(missed)])
+    known = (frames.truth >= 0).all(axis=1)
+    of_each = multilabel_confusion_matrix(frames.truth[known], frames.predicted[known])
+    counts = [[int(hits), int(false), int(missed)] for ((_, false), (missed, hits)) in of_each]
+    confusion = None
     if exclusive:
         labelled = (frames.truth == 1).any(axis=1)
         pair = frames.truth[labelled].argmax(axis=1), frames.predicted[labelled].argmax(axis=1)
