@@ -1,4 +1,4 @@
-"""A sample of the fuzzer: 600 inputs, most of them valid files changed in structure."""
+"""A sample of the fuzzer: 2,000 inputs, most of them valid files changed in structure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 
 def test_every_input_works_or_is_told(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
-    words = ["--inputs", "600", "--seed", "7", "--folder", tmp_path, "--keep", tmp_path, "--json", figures]
+    words = ["--inputs", "2000", "--seed", "7", "--folder", tmp_path, "--keep", tmp_path, "--json", figures]
     done = subprocess.run(
         [sys.executable, "-m", "soak.fuzz", *map(str, words)],
         cwd=ROOT,
@@ -24,10 +24,10 @@ def test_every_input_works_or_is_told(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(figures.read_text())
-    assert told["inputs"] == 600
+    assert told["inputs"] == 2000
     assert told["changed in structure"] > told["inputs"] / 2
-    assert told["worked"] > 60
-    assert told["refused"] > 60
+    assert told["worked"] > 200
+    assert told["refused"] > 200
 
 
 def test_the_same_seed_gives_the_same_changes() -> None:

@@ -44,8 +44,8 @@ def runs(tmp_path: Path) -> Iterator[Path]:
 def test_killed_twice_it_goes_on_to_the_bits_of_its_members_alone(
     mabe, start_mabe, write_study: Callable[..., Path], tmp_path: Path, runs: Path
 ) -> None:
-    file = write_study(TWO_MODELS.replace(", 2]", "]"), *LONG, ("plugins: [", f"plugins: [{GRU}, "))
-    for finished in (0, 1):
+    file = write_study(TWO_MODELS, *LONG, ("plugins: [", f"plugins: [{GRU}, "))
+    for finished in (0, 2):
         running = start_mabe("run", file, "--jobs", 2)
         wait_until(
             lambda finished=finished: (
@@ -57,14 +57,14 @@ def test_killed_twice_it_goes_on_to_the_bits_of_its_members_alone(
         running.wait()
         # whoever trained notices that nobody is there any more
         wait_until(lambda: not held(runs), 20)
-        assert records(runs).count("finished") < 4
+        assert records(runs).count("finished") < 6
 
     outcome = mabe("run", file, "--jobs", 2)
 
     assert outcome.code == 0, outcome.err
     members = expanded(file)
     assert {run.id for run in all_runs(runs)} == {member.id for member in members}
-    assert records(runs) == ["finished"] * 4
+    assert records(runs) == ["finished"] * 6
     for member in members:
         alone = tmp_path / "alone" / member.id
         copy = runs / member.id / "experiment.yaml"
