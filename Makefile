@@ -26,7 +26,7 @@ lint: $(READY) ## formatting, lint, the floors of the house, types
 	$(BIN)/mypy
 
 test: lint ## lint and all tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 format: $(READY) ## format the code and mend what lint can mend
 	$(BIN)/ruff check --fix .

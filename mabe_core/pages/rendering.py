@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 from importlib.resources import files
@@ -36,7 +37,7 @@ def page(shown: Content) -> str:
     )
     environment.tests["behaviour"] = classes.is_behaviour
     environment.filters.update(score=text.score, clock=text.clock, count=text.count)
-    scripts = _scripts() if shown.ethograms else []
+    scripts = _scripts() if shown.ethograms else ()
     hashes = " ".join(f"'sha256-{_sha256(script)}'" for script in scripts)
     # Vega compiles its expressions, hence unsafe-eval; only scripts with these hashes are run at all
     policy = (
@@ -125,11 +126,13 @@ def _ethogram_spec() -> dict[str, Any]:
     return {**spec, "config": CONFIG}
 
 
-def _scripts() -> list[str]:
+@functools.cache
+def _scripts() -> tuple[str, ...]:
+    """Return what every page with ethograms runs; Vega takes seconds to be put together."""
     import vl_convert
 
     bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return [f"(() => {{{bundle}\n}})();".replace("</script", r"<\/script"), _template("ethogram.js")]
+    return f"(() => {{{bundle}\n}})();".replace("</script", r"<\/script"), _template("ethogram.js")
 
 
 def _style() -> str:

@@ -13,7 +13,8 @@ from typing import Any
 import attrs
 import pytest
 
-from tests.conftest import TINY, Outcome
+from tests.cloud.ready import ReadyMabe
+from tests.conftest import FILES, TINY, Outcome
 from tests.modal_server.running import LoopbackServer, environment_without_modal
 
 
@@ -21,6 +22,7 @@ from tests.modal_server.running import LoopbackServer, environment_without_modal
 class Client:
     """Somebody's machine: a folder of runs, the server's address, a volume."""
 
+    mabe: ReadyMabe
     server: LoopbackServer
     volume: str
     runs: Path
@@ -32,16 +34,7 @@ class Client:
 
     def __call__(self, *words: object, timeout: float = 120) -> Outcome:
         """Run `mabe` to its end."""
-        done = subprocess.run(
-            [sys.executable, "-m", "mabe_core.cli", *map(str, words)],
-            capture_output=True,
-            text=True,
-            env=self.environment(),
-            cwd=self.folder,
-            timeout=timeout,
-            check=False,
-        )
-        return Outcome(done.returncode, done.stdout, done.stderr)
+        return self.mabe.run([*map(str, words)], self.environment(), self.folder, timeout)
 
     def start(self, *words: object) -> subprocess.Popen[str]:
         """Start `mabe` and return at once."""
@@ -61,31 +54,34 @@ class Client:
     def start_cloud(self, experiment: Path, *words: object) -> subprocess.Popen[str]:
         return self.start("run", experiment, "--cloud", "--set", f"cloud.volume={self.volume}", *words)
 
+    def let_go(self) -> None:
+        """Let runs of the held experiment go on to their end, those that come as well."""
+        (self.server.outside / self.volume).touch()
+
     def rows(self) -> dict[str, dict[str, Any]]:
         """Return what `mabe runs --cloud --json` says, by id."""
         return {row["id"]: row for row in json.loads(self("runs", "--cloud", "--json").out)}
 
     def on_volume(self, path: str) -> bytes | None:
         """Return a committed file of the volume."""
-        read = "import modal, sys; sys.stdout.buffer.write(b''.join(modal.Volume.from_name(sys.argv[1]).read_file(sys.argv[2])))"
-        done = subprocess.run(
-            [sys.executable, "-c", read, self.volume, path],
-            capture_output=True,
-            env=self.environment(),
-            check=False,
-        )
-        assert done.returncode == 0 or b"FileNotFoundError" in done.stderr, done.stderr.decode()
-        return done.stdout if done.returncode == 0 else None
+        return self.server.committed(self.volume, path)
+
+
+@pytest.fixture(scope="session")
+def ready_mabe() -> Iterator[ReadyMabe]:
+    ready = ReadyMabe()
+    yield ready
+    ready.close()
 
 
 @pytest.fixture
-def client_of(tmp_path: Path) -> Callable[..., Client]:
+def client_of(tmp_path: Path, ready_mabe: ReadyMabe) -> Callable[..., Client]:
     """Return a function that makes a client of a server; `name` tells several machines apart."""
 
     def make(server: LoopbackServer, name: str = "here") -> Client:
         folder = tmp_path / name
         folder.mkdir()
-        return Client(server, f"volume-{abs(hash(tmp_path)) % 10**12}", folder / "runs", folder)
+        return Client(ready_mabe, server, volume_of(tmp_path), folder / "runs", folder)
 
     return make
 
@@ -93,8 +89,10 @@ def client_of(tmp_path: Path) -> Callable[..., Client]:
 @pytest.fixture
 def client(shared_server: LoopbackServer, client_of: Callable[..., Client]) -> Iterator[Client]:
     """Return a client of the shared server, which is free of faults again afterwards."""
-    yield client_of(shared_server)
+    made = client_of(shared_server)
+    yield made
     shared_server.clear_faults()
+    made.let_go()  # what a test leaves running takes little more time from the next
 
 
 @pytest.fixture
@@ -105,34 +103,35 @@ def experiment(tmp_path: Path) -> Path:
     return file
 
 
-def of_steps(folder: Path, name: str, windows: int) -> Path:
-    """Return an experiment of 12 epochs, a checkpoint after each, so that there is time to disturb it."""
+def held_until(folder: Path, name: str, until: str) -> Path:
+    """Return an experiment of 12 epochs of 5 steps that, after two, takes a second a step until it is let go."""
     file = folder / f"{name}.yaml"
-    text = TINY.replace("epochs: 4", "epochs: 12").replace(
-        "windows_per_epoch: 84", f"windows_per_epoch: {windows}"
+    text = TINY.replace("epochs: 4", "epochs: 12").replace("windows_per_epoch: 84", "windows_per_epoch: 40")
+    text = text.replace("name: tiny\n", f"name: {name}\n", 1).replace(
+        "plugins: [", f"plugins: [{FILES / 'held.py'}, "
     )
-    file.write_text(text.replace("name: tiny\n", f"name: {name}\n", 1) + "threads: 1\ncloud: {gpu: none}\n")
+    hold = f"  augmentations: [{{name: hold, until: {until}, after: 10}}]\n"
+    text = text.replace("  sequence_length", f"{hold}  sequence_length")
+    file.write_text(f"{text}threads: 1\ncloud: {{gpu: none}}\n", encoding="utf-8")
     return file
 
 
 @pytest.fixture
-def longer(tmp_path: Path) -> Path:
-    """Return an experiment that trains for some seconds: 1,800 steps."""
-    return of_steps(tmp_path, "longer", 1200)
-
-
-@pytest.fixture
-def longest(tmp_path: Path) -> Path:
-    """Return an experiment that trains twice as long, to be disturbed many times."""
-    return of_steps(tmp_path, "longest", 2400)
+def held(tmp_path: Path) -> Path:
+    """Return an experiment that in the cloud is at work until its client lets it go, to be disturbed meanwhile."""
+    return held_until(tmp_path, "held", volume_of(tmp_path))
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Return the run directories of the longer and the longest experiment, trained on this machine."""
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the run directory of the held experiment, trained on this machine, where nothing holds it."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    files = (of_steps(folder, "longer", 1200), of_steps(folder, "longest", 2400))
-    return {file.stem: trained_here(file, folder / "runs" / file.stem) for file in files}
+    return trained_here(held_until(folder, "held", "nothing"), folder / "runs")
+
+
+def volume_of(tmp_path: Path) -> str:
+    """Return the name of a test's volume."""
+    return f"volume-{abs(hash(tmp_path)) % 10**12}"
 
 
 def weights(run: Path) -> bytes:
@@ -162,3 +161,14 @@ def trained_here(experiment: Path, runs: Path, *words: object) -> Path:
     assert done.returncode == 0, done.stderr
     (run,) = [path for path in runs.iterdir() if (path / "record.json").exists()]
     return run
+
+
+def read_until(process: subprocess.Popen[str], beginning: str) -> str:
+    """Read what a process prints up to a line that begins so, or to its end; return it."""
+    assert process.stdout is not None
+    told = ""
+    for line in process.stdout:
+        told += line
+        if line.startswith(beginning):
+            break
+    return told

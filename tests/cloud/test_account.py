@@ -18,6 +18,8 @@ from tests.conftest import ROOT, Outcome
 from tests.modal_server.running import environment_without_modal
 
 V3 = ROOT / "experiments" / "v3_transformer.yaml"
+# far less than the minute for which Modal's client tries by itself; tests share the cores
+SOON = 25
 COMMANDS = [
     ("run", V3, "--cloud"),
     ("runs", "--cloud"),
@@ -80,7 +82,7 @@ def test_no_account(tmp_path: Path, words: tuple[object, ...]) -> None:
 
     assert "`modal token new`" in one_message(told)
     assert "MODAL_TOKEN_ID" in told.err
-    assert seconds < 8  # tests share the cores
+    assert seconds < SOON
 
 
 def test_no_network(tmp_path: Path) -> None:
@@ -89,21 +91,21 @@ def test_no_network(tmp_path: Path) -> None:
     told, seconds = mabe(tmp_path, ("runs", "--cloud"), MODAL_SERVER_URL=f"http://127.0.0.1:{port}", **TOKEN)
 
     assert "is there a network?" in one_message(told)
-    assert seconds < 8  # tests share the cores
+    assert seconds < SOON
 
 
 def test_no_name_server(tmp_path: Path) -> None:
     told, seconds = mabe(tmp_path, ("runs", "--cloud"), MODAL_SERVER_URL="https://api.modal.invalid", **TOKEN)
 
     assert "api.modal.invalid" in one_message(told)
-    assert seconds < 8  # tests share the cores
+    assert seconds < SOON
 
 
 def test_a_network_that_swallows_everything(tmp_path: Path, silent: str) -> None:
     told, seconds = mabe(tmp_path, ("runs", "--cloud"), MODAL_SERVER_URL=silent, **TOKEN)
 
     assert "is there a network?" in one_message(told)
-    assert seconds < 8  # tests share the cores
+    assert seconds < SOON
 
 
 def test_a_token_that_is_refused(client: Client) -> None:

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud.conftest import Client, weights
+from tests.cloud.conftest import Client, read_until, weights
 from tests.modal_server.running import LoopbackServer
-from tests.slowness import slowness
 
 
 @pytest.fixture
@@ -25,7 +24,7 @@ def publishing_server(tmp_path: Path) -> Iterator[LoopbackServer]:
 
 def attempts(client: Client, run_id: str) -> list[str]:
     """Return how each attempt at a run ended."""
-    told = json.loads(client.on_volume(f"runs/{run_id}/cloud.json") or b"{}")
+    told = json.loads(client.on_volume(f"runs/{run_id}/cloud.json") or b'{"attempts": []}')
     return [attempt["ended"] for attempt in told["attempts"]]
 
 
@@ -39,31 +38,38 @@ def last_checkpoint(client: Client, run_id: str) -> int:
 def test_preempted_three_times_and_killed_twice_it_ends_with_the_same_weights(
     client_of: Callable[..., Client],
     shared_server: LoopbackServer,
-    longest: Path,
+    held: Path,
     publishing: bool,
     request: pytest.FixtureRequest,
-    undisturbed: dict[str, Path],
+    undisturbed: Path,
 ) -> None:
     server = request.getfixturevalue("publishing_server") if publishing else shared_server
     client = client_of(server)
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     chance = random.Random(seed)
-    disturb = [server.preempt] * 3 + [server.kill] * 2
+    disturb = [(server.preempt, True)] * 2 + [
+        (server.kill, True),
+        (server.preempt, False),
+        (server.kill, False),
+    ]
     chance.shuffle(disturb)
 
-    assert client.run_cloud(longest, "--detach").code == 0
+    assert client.run_cloud(held, "--detach").code == 0
     (run_id,) = client.rows()
     announced, done = 0, set()
-    for act in disturb:
+    for act, trains in disturb:
         task = server.wait_for(lambda: _at_work(server, done), 60)
         done.add(task)
-        time.sleep(chance.uniform(0.5, 3.5))  # it imports, reads, trains, saves
+        if trains:
+            server.wait_for(lambda: last_checkpoint(client, run_id) > announced, 60)  # noqa: B023
+        time.sleep(chance.uniform(0, 1.5))  # it imports and reads, or trains and saves
         act(task)
-        server.wait_for(lambda task=task: _is_over(server, task), 30)
+        server.wait_for(lambda task=task: _is_over(server, task), 60)
         committed = last_checkpoint(client, run_id)
         assert committed >= announced
         announced = committed
+    client.let_go()
     attached = client("attach", run_id)
     client("pull", run_id, "--checkpoint", "all")
 
@@ -73,21 +79,20 @@ def test_preempted_three_times_and_killed_twice_it_ends_with_the_same_weights(
     # a container that is taken away before there is a run directory leaves no trace
     ended = attempts(client, run_id)
     assert ended[-1] == "finished"
-    assert 4 <= len(ended) <= 6
+    assert 4 <= len(ended) <= 6  # three were at work for sure
     assert ended.count("preempted") <= 3
     assert ended.count("") <= 2
-    assert weights(client.runs / run_id) == weights(undisturbed["longest"])
-    assert _losses(client.runs / run_id) == _losses(undisturbed["longest"])
+    assert weights(client.runs / run_id) == weights(undisturbed)
+    assert _losses(client.runs / run_id) == _losses(undisturbed)
 
 
 def _at_work(server: LoopbackServer, done: set[str]) -> str | None:
     """Return a container that runs and was not disturbed yet."""
-    running = [str(task["id"]) for task in server.tasks() if task["state"] == "running"]
-    return next((task for task in running if task not in done), None)
+    return next((task for task in server.at_work() if task not in done), None)
 
 
 def _is_over(server: LoopbackServer, task: str) -> bool:
-    return all(each["state"] != "running" for each in server.tasks() if each["id"] == task)
+    return task not in server.at_work()
 
 
 def _losses(run: Path) -> list[tuple[int, float]]:
@@ -96,35 +101,44 @@ def _losses(run: Path) -> list[tuple[int, float]]:
 
 
 def test_a_run_longer_than_one_attempt_goes_on_in_the_next(
-    client: Client, longest: Path, undisturbed: dict[str, Path]
+    client: Client, experiment: Path, held: Path, undisturbed: Path
 ) -> None:
-    limit = math.ceil(6 * slowness())  # of which the start takes half
-    ran = client.run_cloud(longest, f"--timeout={limit}s", "--set", "cloud.max_total=6min")
+    began = time.monotonic()
+    assert client.run_cloud(experiment).code == 0
+    limit = max(8, math.ceil(time.monotonic() - began))  # what a short run takes on this machine just now
+    running = client.start_cloud(held, f"--timeout={limit}s", "--set", "cloud.max_total=20min")
+    (run_id,) = client.server.wait_for(lambda: {each for each in client.rows() if "held" in each}, 60)
+    client.server.wait_for(lambda: "time limit" in attempts(client, run_id), 240)
+    client.let_go()
+    told, _ = running.communicate(timeout=240)
 
-    (row,) = client.rows().values()
-    assert ran.code == 0, ran.out + ran.err
-    ended = attempts(client, row["id"])
+    assert running.returncode == 0, told
+    ended = attempts(client, run_id)
     assert ended[-1] == "finished"
     assert set(ended[:-1]) == {"time limit"}
-    client("pull", row["id"])
-    assert weights(client.runs / row["id"]) == weights(undisturbed["longest"])
+    client("pull", run_id)
+    assert weights(client.runs / run_id) == weights(undisturbed)
 
 
-def test_a_run_that_uses_up_its_time_says_so_and_can_go_on(client: Client, longer: Path) -> None:
-    stopped = client.run_cloud(longer, "--timeout=5s")
-    (between,) = client.rows().values()
-    resumed = client.run_cloud(longer)
+def test_a_run_that_uses_up_its_time_says_so_and_can_go_on(client: Client, held: Path) -> None:
+    for limit in (8, 16, 32):  # on a loaded machine the start alone may take the first
+        stopped = client.run_cloud(held, f"--timeout={limit}s")
+        (between,) = client.rows().values()
+        assert stopped.code == 1
+        assert f"its {limit}s in the cloud" in stopped.err
+        if between.get("step"):  # it opened its run directory
+            break
+    client.let_go()
+    resumed = client.run_cloud(held)
 
-    assert stopped.code == 1
-    assert "its 5s in the cloud" in stopped.err
     assert between["state"] == "interrupted"
     assert between["step"] > 0
     assert resumed.code == 0, resumed.err
 
 
-def test_a_container_that_crashes_too_often_is_given_up(client: Client, longer: Path) -> None:
+def test_a_container_that_crashes_too_often_is_given_up(client: Client, held: Path) -> None:
     server = client.server
-    client.run_cloud(longer, "--detach", "--set", "cloud.retries=1")
+    client.run_cloud(held, "--detach", "--set", "cloud.retries=1")
     (run_id,) = client.rows()
     done: set[str] = set()
     for _ in range(2):
@@ -133,37 +147,37 @@ def test_a_container_that_crashes_too_often_is_given_up(client: Client, longer: 
         reached = last_checkpoint(client, run_id)
         server.wait_for(lambda reached=reached: last_checkpoint(client, run_id) > reached, 60)
         server.kill(task)
-        server.wait_for(lambda task=task: _is_over(server, task), 30)
+        server.wait_for(lambda task=task: _is_over(server, task), 60)
     attached = client("attach", run_id)
 
     assert attached.code == 1
     assert "exit code -9" in attached.err
     assert "the same command goes on" in attached.err
     assert client.rows()[run_id]["state"] == "interrupted"
-    assert client.run_cloud(longer).code == 0
+    client.let_go()
+    assert client.run_cloud(held).code == 0
 
 
 def test_a_refused_commit_is_told_and_the_next_one_makes_up_for_it(
-    client: Client, longer: Path, undisturbed: dict[str, Path]
+    client: Client, held: Path, undisturbed: Path
 ) -> None:
     client.server.refuse("VolumeCommit", "ABORTED", times=2)
-    ran = client.run_cloud(longer)
+    client.let_go()
+    ran = client.run_cloud(held)
     client("pull", next(iter(client.rows())))
 
     assert ran.code == 0, ran.err
     assert "could not be committed" in ran.out
     (run_id,) = client.rows()
-    assert weights(client.runs / run_id) == weights(undisturbed["longer"])
+    assert weights(client.runs / run_id) == weights(undisturbed)
 
 
-def test_a_lost_connection_does_no_harm(client: Client, longer: Path) -> None:
-    watching = client.start_cloud(longer)
-    assert watching.stdout is not None
-    for line in watching.stdout:
-        if line.startswith("epoch"):
-            break
+def test_a_lost_connection_does_no_harm(client: Client, held: Path) -> None:
+    watching = client.start_cloud(held)
+    read_until(watching, "epoch")
     for rpc in ("DictGet", "DictUpdate", "FunctionGetOutputs"):
         client.server.refuse(rpc, "UNAVAILABLE", times=12)
+    client.let_go()
     told, _ = watching.communicate(timeout=120)
 
     assert watching.returncode == 0, told
@@ -172,19 +186,20 @@ def test_a_lost_connection_does_no_harm(client: Client, longer: Path) -> None:
 
 
 def test_a_slow_volume_loses_nothing_that_it_announced_and_ends_with_the_same_weights(
-    client: Client, longer: Path, undisturbed: dict[str, Path]
+    client: Client, held: Path, undisturbed: Path
 ) -> None:
     server = client.server
-    for rpc, seconds in (("VolumeCommit", 1.5), ("VolumePutFiles2", 0.3), ("VolumeGetFile2", 0.2)):
+    for rpc, seconds in (("VolumeCommit", 1.0), ("VolumePutFiles2", 0.2), ("VolumeGetFile2", 0.1)):
         server.delay(rpc, seconds, times=1000)
-    client.run_cloud(longer, "--detach")
+    client.run_cloud(held, "--detach")
     (run_id,) = client.rows()
     task = server.wait_for(lambda: _at_work(server, set()), 60)
     server.wait_for(lambda: last_checkpoint(client, run_id) > 0, 60)
     announced = last_checkpoint(client, run_id)
     server.preempt(task)  # in the middle of a commit, most likely
-    server.wait_for(lambda: _is_over(server, task), 30)
+    server.wait_for(lambda: _is_over(server, task), 60)
     committed = last_checkpoint(client, run_id)
+    client.let_go()
     attached = client("attach", run_id)
     pulled = client("pull", run_id)
 
@@ -192,7 +207,7 @@ def test_a_slow_volume_loses_nothing_that_it_announced_and_ends_with_the_same_we
     assert attached.code == 0, attached.out + attached.err
     assert pulled.code == 0, pulled.err
     assert attempts(client, run_id) == ["preempted", "finished"]
-    assert weights(client.runs / run_id) == weights(undisturbed["longer"])
+    assert weights(client.runs / run_id) == weights(undisturbed)
 
 
 def test_what_fails_in_the_container_is_told_as_it_is_here(client: Client, experiment: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud.conftest import Client, trained_here, weights
+from tests.cloud.conftest import Client, read_until, trained_here, weights
 from tests.conftest import ROOT
 from tests.modal_server.running import LoopbackServer
 
@@ -81,17 +81,18 @@ def test_a_pulled_run_is_like_one_that_was_trained_here(client: Client, experime
 def test_a_detached_run_is_watched_and_pulled_from_elsewhere(
     shared_server: LoopbackServer,
     client_of: Callable[..., Client],
-    longer: Path,
-    undisturbed: dict[str, Path],
+    held: Path,
+    undisturbed: Path,
 ) -> None:
     here, elsewhere = client_of(shared_server), client_of(shared_server, "elsewhere")
 
-    launched = here.run_cloud(longer, "--detach")
+    launched = here.run_cloud(held, "--detach")
     assert launched.code == 0, launched.err
     (run_id,) = elsewhere.rows()
     assert f"mabe attach {run_id}" in launched.out
     assert elsewhere.rows()[run_id]["state"] in ("starting", "running")
     following = elsewhere.start("logs", run_id[:8], "--follow")
+    here.let_go()
     attached = elsewhere("attach", run_id[:8])
     followed, _ = following.communicate(timeout=60)
     afterwards = elsewhere("logs", run_id)
@@ -101,33 +102,28 @@ def test_a_detached_run_is_watched_and_pulled_from_elsewhere(
     for told in (attached.out, followed, afterwards.out):
         assert re.findall(r"epoch +(\d+)/12", told)[-1] == "12"
     assert pulled.code == 0, pulled.err
-    assert weights(elsewhere.runs / run_id) == weights(undisturbed["longer"])
+    assert weights(elsewhere.runs / run_id) == weights(undisturbed)
 
 
-def test_a_client_that_is_gone_does_not_stop_the_run(client: Client, longest: Path) -> None:
-    watching = client.start_cloud(longest)
-    assert watching.stdout is not None
-    for line in watching.stdout:
-        if line.startswith("epoch"):
-            break
+def test_a_client_that_is_gone_does_not_stop_the_run(client: Client, held: Path) -> None:
+    watching = client.start_cloud(held)
+    read_until(watching, "epoch")
     watching.kill()
     watching.communicate()
 
     (run_id,) = client.rows()
+    client.let_go()
     attached = client("attach", run_id)
 
     assert attached.code == 0, attached.err
     assert client.rows()[run_id]["state"] == "finished"
 
 
-def test_ctrl_c_detaches_and_says_how_to_go_on(client: Client, longest: Path) -> None:
-    watching = client.start_cloud(longest)
-    assert watching.stdout is not None
-    for line in watching.stdout:
-        if line.startswith("epoch"):
-            break
+def test_ctrl_c_detaches_and_says_how_to_go_on(client: Client, held: Path) -> None:
+    watching = client.start_cloud(held)
+    read_until(watching, "epoch")
     watching.send_signal(signal.SIGINT)
-    told, _ = watching.communicate(timeout=20)
+    told, _ = watching.communicate(timeout=60)
 
     (run_id,) = client.rows()
     assert watching.returncode == 130
@@ -137,15 +133,15 @@ def test_ctrl_c_detaches_and_says_how_to_go_on(client: Client, longest: Path) ->
     assert client.rows()[run_id]["state"] == "running"
 
 
-def test_running_the_same_file_again_attaches_or_says_that_it_is_finished(
-    client: Client, longest: Path
-) -> None:
-    client.run_cloud(longest, "--detach")
-    attached = client.run_cloud(longest)
-    again = client.run_cloud(longest)
+def test_running_the_same_file_again_attaches_or_says_that_it_is_finished(client: Client, held: Path) -> None:
+    client.run_cloud(held, "--detach")
+    attaching = client.start_cloud(held)
+    assert "runs already, since" in read_until(attaching, "epoch")
+    client.let_go()
+    told, _ = attaching.communicate(timeout=120)
+    again = client.run_cloud(held)
 
-    assert "runs already, since" in attached.out
-    assert attached.code == 0, attached.err
+    assert attaching.returncode == 0, told
     assert "is finished in the cloud" in again.out
     (row,) = client.rows().values()
     assert row["attempts"] == 1
@@ -154,14 +150,18 @@ def test_running_the_same_file_again_attaches_or_says_that_it_is_finished(
 def test_two_clients_at_once_make_one_run(
     shared_server: LoopbackServer,
     client_of: Callable[..., Client],
-    longer: Path,
-    undisturbed: dict[str, Path],
+    held: Path,
+    undisturbed: Path,
 ) -> None:
     clients = [client_of(shared_server), client_of(shared_server, "elsewhere")]
     calls_before = len(shared_server.calls())
 
-    started = [client.start_cloud(longer) for client in clients]
-    told = [process.communicate(timeout=120)[0] for process in started]
+    started = [client.start_cloud(held) for client in clients]
+    told = [read_until(process, "epoch") for process in started]
+    clients[0].let_go()
+    told = [
+        before + process.communicate(timeout=120)[0] for before, process in zip(told, started, strict=True)
+    ]
 
     assert [process.returncode for process in started] == [0, 0], told
     assert len(shared_server.calls()) == calls_before + 1
@@ -169,31 +169,29 @@ def test_two_clients_at_once_make_one_run(
     (row,) = clients[0].rows().values()
     assert (row["state"], row["attempts"], row["epoch"]) == ("finished", 1, 12)
     assert clients[1]("pull", row["id"], "--checkpoint", "all").code == 0
-    assert weights(clients[1].runs / row["id"]) == weights(undisturbed["longer"])
+    assert weights(clients[1].runs / row["id"]) == weights(undisturbed)
 
 
 def test_a_stopped_run_has_saved_and_goes_on_with_the_same_command(
-    client: Client, longest: Path, undisturbed: dict[str, Path]
+    client: Client, held: Path, undisturbed: Path
 ) -> None:
-    watching = client.start_cloud(longest)
-    assert watching.stdout is not None
-    for line in watching.stdout:
-        if line.startswith("epoch"):
-            break
+    watching = client.start_cloud(held)
+    read_until(watching, "epoch")
     (run_id,) = client.rows()
     stopped = client("stop", run_id[:9])
-    watching.communicate(timeout=20)
+    watching.communicate(timeout=60)
     between = client.rows()[run_id]
-    resumed = client.run_cloud(longest)
+    client.let_go()
+    resumed = client.run_cloud(held)
     client("pull", run_id)
 
     assert "it saved first" in stopped.out
     assert watching.returncode == 1
     assert between["state"] == "interrupted"
-    assert 0 < between["step"] < 3600
+    assert 0 < between["step"] < 60
     assert resumed.code == 0, resumed.err
     assert "going on from step" in resumed.out
-    assert weights(client.runs / run_id) == weights(undisturbed["longest"])
+    assert weights(client.runs / run_id) == weights(undisturbed)
 
 
 def test_what_waits_for_a_gpu_is_cancelled_at_once(client: Client, experiment: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud.conftest import Client, of_steps, weights
+from tests.cloud.conftest import Client, weights
 from tests.conftest import TINY
 
 STUDY = """\
@@ -66,10 +66,9 @@ def test_a_detached_study_goes_on_and_the_same_command_shows_it_again(client: Cl
     assert {row["attempts"] for row in client.rows().values()} == {1}
 
 
-def test_ctrl_c_leaves_a_study_to_itself_and_stop_ends_all_of_it(client: Client, tmp_path: Path) -> None:
-    file = of_steps(tmp_path, "longest", 12000)
-    file.write_text(file.read_text() + "study: {seeds: [0, 1, 2]}\n", encoding="utf-8")
-    running = client.start_cloud(file, "--max-containers", 2)
+def test_ctrl_c_leaves_a_study_to_itself_and_stop_ends_all_of_it(client: Client, held: Path) -> None:
+    held.write_text(held.read_text() + "study: {seeds: [0, 1, 2]}\n", encoding="utf-8")
+    running = client.start_cloud(held, "--max-containers", 2)
     deadline = time.monotonic() + 60
     while sum(row["state"] == "running" for row in client.rows().values()) < 2:
         assert time.monotonic() < deadline
@@ -77,10 +76,10 @@ def test_ctrl_c_leaves_a_study_to_itself_and_stop_ends_all_of_it(client: Client,
     running.send_signal(signal.SIGINT)
     told, _ = running.communicate(timeout=30)
     assert running.returncode == 130
-    assert "what was launched of longest" in told
+    assert "what was launched of held" in told
 
-    logs = client("logs", "longest")
-    stopped = client("stop", "longest")
+    logs = client("logs", "held")
+    stopped = client("stop", "held")
 
     assert "is a study; name one of its members" in logs.err
     assert stopped.code == 0, stopped.err

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.cloud.conftest import Client
+from tests.cloud.conftest import Client, read_until
 from tests.modal_server.running import LoopbackServer
 
 LEAVES = """
@@ -59,7 +58,7 @@ def test_a_detached_run_that_failed_early_says_why_to_whoever_looks(client: Clie
     file = failing(experiment, build="raise ValueError('boom in build')")
     assert client.run_cloud(file, "--detach").code == 0
     (run_id,) = client.rows()
-    client.server.wait_for(lambda: client.rows()[run_id]["state"] == "failed", 30)
+    client.server.wait_for(lambda: client.rows()[run_id]["state"] == "failed", 90)
     attached, logs = client("attach", run_id), client("logs", run_id)
 
     assert "boom in build" in client.rows()[run_id]["failure"]
@@ -78,22 +77,23 @@ def test_a_plugin_that_exits_fails_once_and_is_not_tried_again(client: Client, e
     assert len(client.server.tasks()) == before + 1
 
 
-def test_a_look_that_fails_does_not_make_a_second_run(client: Client, longest: Path) -> None:
-    client.run_cloud(longest, "--detach")
+def test_a_look_that_fails_does_not_make_a_second_run(client: Client, held: Path) -> None:
+    client.run_cloud(held, "--detach")
     calls = len(client.server.calls())
     client.server.refuse("FunctionGetOutputs", "RESOURCE_EXHAUSTED", times=1)
-    again = client.run_cloud(longest, "--detach")
+    again = client.run_cloud(held, "--detach")
 
     assert again.code == 1
     assert "lost" in again.err
     assert len(client.server.calls()) == calls
+    client.let_go()
     assert client("attach", next(iter(client.rows()))).code == 0
 
 
 def test_a_token_that_is_refused_meanwhile_is_told_and_that_the_run_goes_on(
-    client: Client, longest: Path
+    client: Client, held: Path
 ) -> None:
-    watching = client.start_cloud(longest)
+    watching = client.start_cloud(held)
     read_until(watching, "epoch")
     client.server.reject_token()
     told, _ = watching.communicate(timeout=60)
@@ -104,13 +104,16 @@ def test_a_token_that_is_refused_meanwhile_is_told_and_that_the_run_goes_on(
     assert "goes on in the cloud" in told
 
 
-def test_commits_that_fail_do_not_turn_a_preemption_into_a_failure(client: Client, longest: Path) -> None:
-    watching = client.start_cloud(longest, "--set", "cloud.retries=0")
+def test_commits_that_fail_do_not_turn_a_preemption_into_a_failure(client: Client, held: Path) -> None:
+    watching = client.start_cloud(held, "--set", "cloud.retries=0")
     read_until(watching, "epoch")
     client.server.refuse("VolumeCommit", "FAILED_PRECONDITION", times=50)
-    client.server.preempt(client.server.running_task()["id"])
-    time.sleep(9)
+    task = client.server.running_task()["id"]
+    client.server.preempt(task)
+    # it tries to commit for some seconds, and is gone
+    client.server.wait_for(lambda: task not in client.server.at_work(), 60)
     client.server.clear_faults()
+    client.let_go()
     told, _ = watching.communicate(timeout=120)
 
     assert watching.returncode == 0, told
@@ -125,9 +128,9 @@ def test_a_commit_that_fails_at_the_end_is_tried_again(client: Client, experimen
     assert (row["state"], row["epoch"]) == ("finished", 4)
 
 
-def test_stop_reaches_a_run_that_is_still_being_launched(client: Client, longer: Path) -> None:
+def test_stop_reaches_a_run_that_is_still_being_launched(client: Client, held: Path) -> None:
     client.server.delay("FunctionCreate", 6, times=1)
-    launching = client.start_cloud(longer)
+    launching = client.start_cloud(held)
     client.server.wait_for(lambda: client.rows(), 30)
     (run_id,) = client.rows()
     stopped = client("stop", run_id)
@@ -135,12 +138,13 @@ def test_stop_reaches_a_run_that_is_still_being_launched(client: Client, longer:
 
     assert "will stop before it trains" in stopped.out
     assert "epoch" not in told
-    assert client.run_cloud(longer).code == 0  # it is not stopped for good
+    client.let_go()
+    assert client.run_cloud(held).code == 0  # it is not stopped for good
 
 
-def test_fresh_is_refused_while_it_runs(client: Client, longest: Path) -> None:
-    client.run_cloud(longest, "--detach")
-    refused = client.run_cloud(longest, "--fresh")
+def test_fresh_is_refused_while_it_runs(client: Client, held: Path) -> None:
+    client.run_cloud(held, "--detach")
+    refused = client.run_cloud(held, "--fresh")
 
     assert refused.code == 2
     assert "mabe stop" in refused.err
@@ -175,10 +179,3 @@ def test_hints_lead_to_the_volume_that_was_used(
     assert f"--volume {other}" in told.out
     assert "--volume" not in own.out  # MABE_VOLUME says it
     assert client("attach", "tiny", "--volume", other).code == 0
-
-
-def read_until(process: subprocess.Popen[str], beginning: str) -> None:
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith(beginning):
-            return

@@ -44,6 +44,9 @@ def _arguments() -> argparse.Namespace:
         "--grace", type=float, default=30.0, metavar="SECONDS", help="between a polite signal and SIGKILL"
     )
     parser.add_argument(
+        "--outside", type=Path, help="a folder that containers see, and find in LOOPBACK_OUTSIDE"
+    )
+    parser.add_argument(
         "--shared-view",
         action="store_true",
         help="let containers share the host's file system, as where it must be",
@@ -89,6 +92,7 @@ def main() -> None:
             missing_heartbeats=arguments.missing_heartbeats,
             grace=arguments.grace,
             shared_view=arguments.shared_view,
+            outside=arguments.outside,
         )
         asyncio.run(_serve(options, arguments.port))
 

@@ -78,6 +78,8 @@ class Processes:
         image = self._images.built(definition.image_id)
         image.furnish(view)
         view.show(self._images.client)
+        if self._world.options.outside:
+            view.show(self._world.options.outside)
         for mount_id in definition.mount_ids:
             for file in self._world.storage.mount_files(mount_id):
                 if file.path.parts[:2] != ("/", "pkg"):  # the client is there already
@@ -104,6 +106,8 @@ class Processes:
         env = {**image, **{name: os.environ[name] for name in _FROM_SERVER if name in os.environ}}
         if not definition.resources.gpu_config.count:
             env["CUDA_VISIBLE_DEVICES"] = ""
+        if self._world.options.outside:
+            env["LOOPBACK_OUTSIDE"] = str(self._world.options.outside)
         for secret_id in definition.secret_ids:
             env.update(self._world.storage.secret_values(secret_id))
         return {

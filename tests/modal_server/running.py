@@ -35,6 +35,7 @@ class LoopbackServer:
     def __init__(self, folder: Path | None = None, **options: object) -> None:
         self._own_folder = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="modal-server-"))
+        self.outside = self.folder / "outside"
         self._options = options
         self._process: subprocess.Popen[str] | None = None
         self._port = 0
@@ -52,12 +53,12 @@ class LoopbackServer:
 
     def start(self) -> None:
         """Start the server, at the same port as before if it ran before, and wait until it is ready."""
-        options = {"folder": self.folder, "port": self._port, **self._options}
+        options = {"folder": self.folder, "port": self._port, "outside": self.outside, **self._options}
         flags = [
             f"--{name.replace('_', '-')}={value}" for name, value in options.items() if value is not None
         ]
         self.log = self.folder / "server.log"
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.outside.mkdir(parents=True, exist_ok=True)
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.modal_server", *flags],
@@ -109,6 +110,10 @@ class LoopbackServer:
         """Return the containers, first started first, ended ones included."""
         return list(self._ask("GET", "tasks"))
 
+    def at_work(self) -> list[str]:
+        """Return the containers that work on an input."""
+        return [str(task["id"]) for task in self.tasks() if task["state"] == "running"]
+
     def calls(self) -> list[dict[str, Any]]:
         """Return the function calls with the state of their inputs."""
         return list(self._ask("GET", "calls"))
@@ -119,6 +124,14 @@ class LoopbackServer:
     def logs(self, app: str) -> str:
         """Return all that an app's containers printed so far."""
         return str(self._ask("GET", "logs", app=app))
+
+    def committed(self, volume: str, path: str) -> bytes | None:
+        """Return a file of a volume as containers have published it, from where the server keeps it."""
+        for about in (self.folder / "storage" / "volumes").glob("*/about.json"):
+            if json.loads(about.read_bytes())["name"] == volume:
+                file = about.parent / "files" / path
+                return file.read_bytes() if file.is_file() else None
+        return None
 
     def preempt(self, task: str) -> None:
         """Take a container away, as Modal does with SIGINT; its input runs again elsewhere."""

@@ -31,6 +31,7 @@ class Options:
     missing_heartbeats: float = 60.0  # seconds until an app whose client fell silent counts as left
     grace: float = 30.0  # seconds between a polite signal and SIGKILL
     shared_view: bool = False  # containers share the host's file system even where they need not
+    outside: Path | None = None  # a folder of the host that containers see, at its own path
     idle: float = 2.0  # seconds that a container without work lives; Modal: 60
 
 

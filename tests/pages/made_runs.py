@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix, multilabel_confusion_matrix, precision_recall_fscore_support
 
 from mabe_core.runs.directory import RunDirectory
 from mabe_core.runs.record import Record
@@ -44,12 +44,10 @@ def made_frames(
 
 def scored(name: str, frames: Frames, classes: int, *, exclusive: bool = True, start: int = 0) -> Stretch:
     """Return what is counted of a stretch."""
-    counts, confusion = [], None
-    for number in range(classes):
-        labelled = frames.truth[:, number] >= 0
-        truth, predicted = frames.truth[labelled, number], frames.predicted[labelled, number]
-        ((_, false), (missed, hits)) = confusion_matrix(truth, predicted, labels=[0, 1])
-        counts.append([int(hits), int(false), int(missed)])
+    known = (frames.truth >= 0).all(axis=1)
+    of_each = multilabel_confusion_matrix(frames.truth[known], frames.predicted[known])
+    counts = [[int(hits), int(false), int(missed)] for ((_, false), (missed, hits)) in of_each]
+    confusion = None
     if exclusive:
         labelled = (frames.truth == 1).any(axis=1)
         pair = frames.truth[labelled].argmax(axis=1), frames.predicted[labelled].argmax(axis=1)
@@ -163,22 +161,27 @@ def made_run(
 
 
 def made_study(
-    runs_dir: Path, *, seeds: int = 3, recordings: Sequence[str] = ("r1", "r2"), **run: Any
+    runs_dir: Path,
+    *,
+    name: str = "rats",
+    seeds: int = 3,
+    recordings: Sequence[str] = ("r1", "r2"),
+    **run: Any,
 ) -> Study:
     """Write a study of two models and some seeds, all of them finished."""
     members = []
     for number, model in enumerate(("transformer", "gru")):
         for seed in range(seeds):
-            member = f"rats-{number}{seed:09x}"
+            member = f"{name}-{number}{seed:09x}"
             made_run(runs_dir, member, recordings=recordings, seed=10 * number + seed, **run)
             members.append(Member(id=member, settings={"model": model, "seed": seed}))
     study = Study(
-        id="rats-0123456789",
-        name="rats",
+        id=f"{name}-0123456789",
+        name=name,
         description="Which model suits the rats",
         axes=["model", "seed"],
         members=tuple(members),
-        text="name: rats\nstudy:\n  seeds: [0, 1, 2]\n",
+        text=f"name: {name}\nstudy:\n  seeds: [0, 1, 2]\n",
     )
     write_study(runs_dir, study)
     return study

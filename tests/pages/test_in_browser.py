@@ -205,3 +205,12 @@ def test_the_worst_bouts_of_a_study_name_their_runs_in_low_rows_that_fit(tab: Br
     assert tab.value(f"Math.max(...{rows}.map(row => row.getBoundingClientRect().height))") < 80
     boxes = "[...document.querySelectorAll('#bouts .scroll')]"
     assert tab.value(f"{boxes}.every(box => box.scrollWidth <= box.clientWidth)")
+
+
+def test_long_names_of_runs_do_not_hide_what_is_wrong(tab: Browser, tmp_path: Path) -> None:
+    study = made_study(tmp_path, name="rats_with_and_without_the_time_since_the_start", seeds=2)
+    file = tmp_path / "page.html"
+    file.write_text(page(content_of(study, tmp_path)), encoding="utf-8")
+    tab.open(file, width=1280)
+    boxes = "[...document.querySelectorAll('#bouts .scroll')]"
+    assert tab.value(f"{boxes}.every(box => box.scrollWidth <= box.clientWidth)")

@@ -19,7 +19,7 @@ from .conftest import expanded, state, wait_until, weights
 
 GRU = Path(__file__).parents[2] / "examples" / "gru" / "gru.py"
 # long enough to be killed in the middle
-LONG = (("epochs: 4", "epochs: 8"), ("windows_per_epoch: 84", "windows_per_epoch: 400"))
+LONG = (("epochs: 4", "epochs: 8"), ("windows_per_epoch: 84", "windows_per_epoch: 240"))
 TWO_MODELS = "  seeds: [0, 1, 2]\n  grid:\n    model: [transformer, {name: gru, hidden_dim: 8}]\n"
 
 
@@ -95,7 +95,7 @@ def test_growing_trains_what_is_new_alone(mabe, write_study: Callable[..., Path]
 
 
 def test_ctrl_c_saves_all_members_and_the_id_goes_on(start_mabe, mabe, write_study, runs: Path) -> None:
-    file = write_study("  seeds: [0, 1, 2]\n", *LONG)
+    file = write_study("  seeds: [0, 1, 2]\n", ("epochs: 4", "epochs: 20"), LONG[1])
     running = start_mabe("run", file, "--jobs", 2)
     wait_until(lambda: sum((run.path / "last.json").exists() for run in held(runs)) == 2)
     running.send_signal(signal.SIGINT)
