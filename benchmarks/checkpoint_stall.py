@@ -12,7 +12,6 @@ checkpoints, are what saving can cost at most: where no core is free for the thr
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -21,7 +20,7 @@ from pathlib import Path
 import attrs
 import torch
 
-from benchmarks.context import context
+from benchmarks.context import write_figures
 from benchmarks.overhead import MODELS, experiment_for
 from mabe_core.discovery import load_plugins
 from mabe_core.exchange import DataAccess, SplitContext
@@ -181,7 +180,7 @@ def main() -> None:
         f"{100 * figures['share']:.2f}% in all"
     )
     if asked.json:
-        asked.json.write_text(json.dumps({**context(), **figures}, indent=1) + "\n", encoding="utf-8")
+        write_figures(asked.json, figures)
 
 
 if __name__ == "__main__":

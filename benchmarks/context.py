@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,3 +27,8 @@ def context() -> dict[str, Any]:
         "software": software(),
         "git": git_revision(Path(__file__).parent),
     }
+
+
+def write_figures(file: Path, figures: Mapping[str, Any]) -> None:
+    """Write figures as JSON, after what they were measured on."""
+    file.write_text(json.dumps({**context(), **figures}, indent=1) + "\n", encoding="utf-8")

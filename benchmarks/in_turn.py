@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.context import context
+from benchmarks.context import write_figures
 
 # what each is measured by: the greater the better, or the smaller
 UNITS = {"steps/s": True, "frames/s": True, "s": False}
@@ -35,8 +34,7 @@ def options_of_v3(told: str | None, rounds: int) -> argparse.ArgumentParser:
 def keep(asked: argparse.Namespace, figures: Mapping[str, Any], **more: int) -> None:
     """Write the figures, and what they were measured on, to the file that was asked for."""
     if asked.json:
-        found = {**context(), "rounds": asked.rounds, **more, "figures": figures}
-        asked.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        write_figures(asked.json, {"rounds": asked.rounds, **more, "figures": figures})
 
 
 def in_turn(

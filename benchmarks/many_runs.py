@@ -19,7 +19,7 @@ from pathlib import Path
 
 import attrs
 
-from benchmarks.context import context
+from benchmarks.context import write_figures
 from mabe_core.discovery import load_plugins
 from mabe_core.experiment import read_document, resolve, to_text
 from mabe_core.runs.record import Record
@@ -103,9 +103,7 @@ def main() -> None:
         print(f"{what:20} {one.clock:6.2f} s, {one.processor:6.2f} s of the processor")
     if asked.json:
         seconds = {what: attrs.asdict(one) for what, one in took.items()}
-        asked.json.write_text(
-            json.dumps({**context(), "runs": asked.runs, "seconds": seconds}, indent=1) + "\n"
-        )
+        write_figures(asked.json, {"runs": asked.runs, "seconds": seconds})
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ plain loop uses the same fused AdamW, so the ratio is the loop's alone.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from pathlib import Path
@@ -17,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from benchmarks.context import context
+from benchmarks.context import write_figures
 from mabe_core.discovery import load_plugins
 from mabe_core.exchange import DataAccess, SplitContext
 from mabe_core.experiment import Experiment, read_document, resolve
@@ -147,7 +146,7 @@ def main() -> None:
             flush=True,
         )
     if asked.json:
-        asked.json.write_text(json.dumps({**context(), "ratios": figures}, indent=1) + "\n", encoding="utf-8")
+        write_figures(asked.json, {"ratios": figures})
 
 
 if __name__ == "__main__":

@@ -9,14 +9,13 @@ loss scaling, as on a T4.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.context import context
+from benchmarks.context import write_figures
 from benchmarks.studies import Place, study_id, train
 from benchmarks.training_speed import EXPERIMENT
 from mabe_core.runs.directory import RunDirectory
@@ -52,8 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, values in found.items():
         print(f"{name:9} macro-F1 {statistics.fmean(values):.4f} ({', '.join(f'{v:.4f}' for v in values)})")
     if asked.json:
-        told = {**context(), "seeds": SEEDS, "macro_f1": found}
-        asked.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        write_figures(asked.json, {"seeds": SEEDS, "macro_f1": found})
     return 0
 
 

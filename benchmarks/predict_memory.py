@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.context import context
+from benchmarks.context import write_figures
 
 EXPERIMENT = Path(__file__).parent.parent / "experiments" / "quickstart.yaml"
 FPS = 30
@@ -135,7 +135,7 @@ def main() -> None:
             )
             print(found[-1], flush=True)
     if asked.json:
-        asked.json.write_text(json.dumps({**context(), "rows": found}, indent=1) + "\n", encoding="utf-8")
+        write_figures(asked.json, {"rows": found})
 
 
 if __name__ == "__main__":

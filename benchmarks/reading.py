@@ -9,7 +9,6 @@ empty cache.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.context import context
+from benchmarks.context import write_figures
 
 EXPERIMENT = """\
 name: reading
@@ -78,8 +77,7 @@ def main() -> None:
             print(f"{seconds[-1]:6.2f} s  {done.stdout.strip()} (frames, inputs, their sum)", flush=True)
     if asked.json:
         command = f"python -m benchmarks.reading DIR --threads {asked.threads} --times {asked.times}"
-        found = {**context(), "command": command, "first": seconds[0], "cached": seconds[1:]}
-        asked.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        write_figures(asked.json, {"command": command, "first": seconds[0], "cached": seconds[1:]})
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from typing import Any
 
 import attrs
 
-from benchmarks.context import context
+from benchmarks.context import write_figures
 
 EXPERIMENT = Path(__file__).parent.parent / "experiments" / "v3_transformer.yaml"
 PARTS = ("speed", "losses", "resumed")
@@ -166,8 +166,7 @@ def main() -> None:
         if part in asked.only:
             figures[part] = measure(asked)
             if asked.json:  # so that what was measured is kept if the time is over
-                result = {**context(), "gpus": asked.gpus, "batch": asked.batch, "figures": figures}
-                asked.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+                write_figures(asked.json, {"gpus": asked.gpus, "batch": asked.batch, "figures": figures})
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from typing import Any
 
 import attrs
 
-from benchmarks.context import context
+from benchmarks.context import write_figures
 
 STUDY = Path(__file__).parent.parent / "experiments" / "quickstart_study.yaml"
 # so that four at once have two turns each
@@ -100,8 +100,7 @@ def main() -> None:
             f"({row['low']:.2f} to {row['high']:.2f}), {told}"
         )
     if asked.json:
-        result = {**context(), "members": members, "settings": settings, "rows": rows}
-        asked.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_figures(asked.json, {"members": members, "settings": settings, "rows": rows})
 
 
 if __name__ == "__main__":

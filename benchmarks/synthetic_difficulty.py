@@ -19,7 +19,7 @@ from pathlib import Path
 
 import attrs
 
-from benchmarks.context import context
+from benchmarks.context import write_figures
 from benchmarks.synthetic_baselines import baselines
 from mabe_core import DataAccess, PoseLayout
 from mabe_core.cli import options
@@ -68,8 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             scores.setdefault(row, []).append(score)
     missed = report(scores)
     if asked.json:
-        found = {**context(), "seeds": asked.seeds, "macro_f1": scores}
-        asked.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        write_figures(asked.json, {"seeds": asked.seeds, "macro_f1": scores})
     return 1 if missed else 0
 
 

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.context import context
+from benchmarks.context import write_figures
 from benchmarks.predict_memory import measured, write_recording
 
 FEATURES = {
@@ -71,7 +71,7 @@ def main() -> None:
         found.append({"setting": name, "short": short, "long": long, "ratio": round(grown / features, 2)})
         print(json.dumps(found[-1]), flush=True)
     if asked.json:
-        asked.json.write_text(json.dumps({**context(), "rows": found}, indent=1) + "\n", encoding="utf-8")
+        write_figures(asked.json, {"rows": found})
 
 
 def median(setting: dict[str, str], minutes: float, times: int) -> dict[str, Any]:

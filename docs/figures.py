@@ -19,21 +19,60 @@ def table(titles: list[str], rows: list[list[str]]) -> str:
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
-def synthetic_scores() -> str:
-    """Return what the synthetic data asks for, measured."""
-    found = json.loads((RESULTS / "synthetic_difficulty.json").read_text(encoding="utf-8"))
-    rows = [
-        [name, f"{statistics.fmean(values):.3f}", f"{min(values):.3f} to {max(values):.3f}"]
-        for name, values in found["macro_f1"].items()
+def of(benchmark: str, told: Callable[[dict[str, Any]], str]) -> Callable[[], str]:
+    """Return what tells a benchmark's figures, or that there are none yet."""
+
+    def part() -> str:
+        file = RESULTS / f"{benchmark}.json"
+        return told(read(file)) if file.exists() else not_yet(benchmark)
+
+    return part
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Return what a benchmark or a soak wrote."""
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def not_yet(benchmark: str) -> str:
+    """Return how figures that are missing are taken."""
+    return f"Not measured yet: `python -m benchmarks.{benchmark} --json FILE` does.\n"
+
+
+def measured(found: dict[str, Any], more: str = "") -> str:
+    """Return how and on what figures were measured."""
+    return f"\n`{found['command']}` on {found['machine']}, torch {found['software']['torch']}{more}.\n"
+
+
+def mean_sd(values: list[float]) -> str:
+    """Return the mean, and the sample standard deviation where there are several."""
+    spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.3f}{spread}"
+
+
+def means_and_ranges(scores: dict[str, list[float]], digits: int) -> list[list[str]]:
+    """Return a row a name: the mean of its values, from which to which they go."""
+    return [
+        [
+            name,
+            f"{statistics.fmean(values):.{digits}f}",
+            f"{min(values):.{digits}f} to {max(values):.{digits}f}",
+        ]
+        for name, values in scores.items()
     ]
+
+
+def synthetic_scores(found: dict[str, Any]) -> str:
+    """Return what the synthetic data asks for, measured."""
+    rows = means_and_ranges(found["macro_f1"], 3)
     seeds = ", ".join(map(str, found["seeds"]))
     titles = ["macro-F1 on held-out recordings", "mean", "over seeds"]
     return table(titles, rows) + measured(found, f", seeds {seeds}")
 
 
-def overhead() -> str:
+def overhead(found: dict[str, Any]) -> str:
     """Return the engine's speed against a plain loop, measured."""
-    found = json.loads((RESULTS / "overhead.json").read_text(encoding="utf-8"))
     rows = [
         [
             name,
@@ -52,7 +91,7 @@ def in_turn(pattern: str, unit: str, ratio: str) -> str:
     """Return a table for each file of figures that benchmarks/in_turn.py took."""
     texts = []
     for file in sorted(RESULTS.glob(pattern)):
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = read(file)
         rows = [
             [name, f"{one['median']:,.4g}", ratio_of(one)] for name, one in by_name(found["figures"]).items()
         ]
@@ -78,9 +117,8 @@ def by_name(figures: dict[str, Any]) -> dict[str, dict[str, float]]:
     return found
 
 
-def predict_memory() -> str:
+def predict_memory(found: dict[str, Any]) -> str:
     """Return what predicting holds and how fast it is, measured."""
-    found = json.loads((RESULTS / "predict_memory.json").read_text(encoding="utf-8"))
     rows = [
         [
             f"{one['hours']:g}",
@@ -96,12 +134,8 @@ def predict_memory() -> str:
     return table(titles, rows) + measured(found)
 
 
-def train_memory() -> str:
+def train_memory(found: dict[str, Any]) -> str:
     """Return by how much training's memory grows with a recording's length, measured."""
-    file = RESULTS / "train_memory.json"
-    if not file.exists():
-        return "Not measured yet: `python -m benchmarks.train_memory` does.\n"
-    found = json.loads(file.read_text(encoding="utf-8"))
     rows = [
         [
             one["setting"],
@@ -125,28 +159,23 @@ def megabytes(peaks: list[float], median: float) -> str:
     return f"{median:.0f} MB ({min(peaks):.0f} to {max(peaks):.0f})"
 
 
-def architectures() -> str:
+def architectures(found: dict[str, Any]) -> str:
     """Return what two models score after equally long training, measured."""
-    file = RESULTS / "architectures.json"
-    if not file.exists():
-        return "Not measured yet: `python -m benchmarks.architectures` does.\n"
-    compared = json.loads(file.read_text(encoding="utf-8"))["compared"]
+    compared = found["compared"].values()
     rows = []
-    for one in compared.values():
+    for one in compared:
         (setting,) = one["settings"]
         values = setting["values"]["macro_f1"]
-        spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
         took = f"{statistics.fmean(one['seconds']):.0f}"
-        told = [one["data"], one["model"], f"{statistics.fmean(values):.3f}{spread}", str(len(values))]
+        told = [one["data"], one["model"], mean_sd(values), str(len(values))]
         rows.append([*told, str(len(one["folds"])), f"{one['steps']:,}", took])
     titles = ["data", "model", "macro-F1, mean ± sd", "seeds", "folds", "steps", "seconds of steps"]
-    told = dict.fromkeys(measured(one, so_far(one)) for one in compared.values())
+    told = dict.fromkeys(measured(one, so_far(one)) for one in compared)
     return table(titles, rows) + "".join(told)
 
 
-def many_runs() -> str:
+def many_runs(found: dict[str, Any]) -> str:
     """Return how long `mabe runs --where` takes among many runs, measured."""
-    found = json.loads((RESULTS / "many_runs.json").read_text(encoding="utf-8"))
     rows = [
         [what, f"{took['clock']:.2f}", f"{took['processor']:.2f}"] for what, took in found["seconds"].items()
     ]
@@ -154,12 +183,8 @@ def many_runs() -> str:
     return table(titles, rows) + measured(found)
 
 
-def shared_gpu() -> str:
+def shared_gpu(found: dict[str, Any]) -> str:
     """Return what several members of a study on one GPU gain, measured."""
-    file = RESULTS / "shared_gpu.json"
-    if not file.exists():
-        return "Not measured yet: `python -m benchmarks.shared_gpu --json FILE`, on a GPU, does.\n"
-    found = json.loads(file.read_text(encoding="utf-8"))
     rows = [
         [
             f"`--jobs {one['jobs']}`",
@@ -173,9 +198,8 @@ def shared_gpu() -> str:
     return table(titles, rows) + measured(found)
 
 
-def reading() -> str:
+def reading(found: dict[str, Any]) -> str:
     """Return how long the rats take to be read, first and from the cache, measured."""
-    found = json.loads((RESULTS / "reading.json").read_text(encoding="utf-8"))
     cached = statistics.median(found["cached"])
     rows = [["first", f"{found['first']:.1f}"], ["from the cache", f"{cached:.1f}"]]
     return table(["reading and features, Python's start included", "seconds"], rows) + measured(found)
@@ -185,16 +209,15 @@ def soaks() -> str:
     """Return what the last soaks found."""
     rows = []
     for file in sorted((ROOT / "soak" / "results").glob("*.json")):
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = read(file)
         about = ("command", "machine", "software", "git", "faults", "seconds")
         figures = ", ".join(f"{name}: {value:,}" for name, value in found.items() if name not in about)
         rows.append([f"`{found['command']}`", figures, str(len(found["faults"])), f"{found['seconds']:,.0f}"])
     return table(["soak", "what it did", "faults", "seconds"], rows)
 
 
-def several_gpus() -> str:
+def several_gpus(found: dict[str, Any]) -> str:
     """Return what several GPUs of one host gain over one, measured."""
-    found = json.loads((RESULTS / "several_gpus.json").read_text(encoding="utf-8"))
     gpus, batch = found["gpus"], found["batch"]
     rows = []
     for step, name in (("auto", "captured"), ("plain", "plain")):
@@ -202,12 +225,13 @@ def several_gpus() -> str:
         first = one["rounds"][0]
         ratio = f"{one['ratio']:.2f} ({one['low']:.2f} to {one['high']:.2f})"
         rows.append([name, f"{batch * first['one']:,.0f}", f"{batch * gpus * first['all']:,.0f}", ratio])
+    rounds = len(found["figures"]["speed"]["auto"]["rounds"])
     titles = [f"V3, batch {batch} a GPU, step", "windows/s on one", f"on {gpus}", "times (over rounds)"]
     losses, resumed = found["figures"]["losses"], found["figures"]["resumed"]
     scores = ", ".join(f"{score:.4f}" for score in resumed["undisturbed"].values())
     return (
         table(titles, rows)
-        + measured(found, f", {len(one['rounds'])} rounds")
+        + measured(found, f", {rounds} rounds")
         + f"\nThe losses of the first {losses['steps']} steps (float32, no dropout, a batch of {batch} in "
         f"all) differ by {losses['largest relative difference']:.1e} at most. A run begun on {gpus}, killed, "
         f"and resumed on one ended with macro-F1 {resumed['resumed on one']:.4f}; three seeds that nobody "
@@ -215,13 +239,9 @@ def several_gpus() -> str:
     )
 
 
-def precision() -> str:
+def precision(found: dict[str, Any]) -> str:
     """Return what V3 scores in each format, measured."""
-    found = json.loads((RESULTS / "precision.json").read_text(encoding="utf-8"))
-    rows = [
-        [name, f"{statistics.fmean(values):.4f}", f"{min(values):.4f} to {max(values):.4f}"]
-        for name, values in found["macro_f1"].items()
-    ]
+    rows = means_and_ranges(found["macro_f1"], 4)
     titles = ["V3, `training.precision`", "best macro-F1 in validation", f"over {len(found['seeds'])} seeds"]
     return table(titles, rows) + measured(found)
 
@@ -230,7 +250,7 @@ def checkpoint_stall() -> str:
     """Return what saving costs a training, measured."""
     rows = []
     for file in sorted(RESULTS.glob("checkpoint_stall*.json")):
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = read(file)
         rows.append(
             [
                 found["machine"],
@@ -254,12 +274,11 @@ def checkpoint_stall() -> str:
     return table(titles, rows) + measured(found)
 
 
-def rat_scores() -> str:
+def rat_scores(found: dict[str, Any]) -> str:
     """Return what the rat study scores: each model over seeds, and all together."""
-    found = rat_results()
-    study = found.get("studies", {}).get("rat_dyad")
+    study = found["studies"].get("rat_dyad")
     if study is None:
-        return "Not measured yet: `python -m benchmarks.rats` does.\n"
+        return not_yet("rats")
     rows = [[short_setting(each["settings"]), *over_seeds(each["values"])] for each in study["settings"]]
     if study["ensemble"]:
         rows.append(["all models together", *(f"{study['ensemble'][name]:.3f}" for name in RAT_SCORES)])
@@ -268,12 +287,11 @@ def rat_scores() -> str:
     return table(["frames of all five folds", *RAT_SCORES], rows) + measured(study, told)
 
 
-def rat_ablations() -> str:
+def rat_ablations(found: dict[str, Any]) -> str:
     """Return what the rat study's parts contribute, measured."""
-    found = rat_results()
-    studies = {name: each for name, each in found.get("studies", {}).items() if name != "rat_dyad"}
+    studies = {name: each for name, each in found["studies"].items() if name != "rat_dyad"}
     if not studies:
-        return "Not measured yet: `python -m benchmarks.rats` does.\n"
+        return not_yet("rats")
     rows = []
     for name, study in studies.items():
         for each in study["settings"]:
@@ -292,20 +310,9 @@ def so_far(study: dict[str, Any]) -> str:
 RAT_SCORES = ("macro_f1", "f1_base", "f1_aggression", "f1_social", "f1_nonsocial", "segment_f1_50")
 
 
-def rat_results() -> dict[str, Any]:
-    """Return what benchmarks.rats wrote; nothing where it was not run."""
-    file = RESULTS / "rats.json"
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    return found
-
-
 def over_seeds(values: dict[str, list[float]]) -> list[str]:
-    """Return mean and sample standard deviation of each score."""
-    return [
-        f"{statistics.fmean(values[name]):.3f}"
-        + (f" ± {statistics.stdev(values[name]):.3f}" if len(values[name]) > 1 else "")
-        for name in RAT_SCORES
-    ]
+    """Return the rats' scores, each over seeds."""
+    return [mean_sd(values[name]) for name in RAT_SCORES]
 
 
 def short_setting(settings: dict[str, Any]) -> str:
@@ -323,14 +330,9 @@ def short_setting(settings: dict[str, Any]) -> str:
     return "; ".join(told(value) for value in settings.values())
 
 
-def measured(found: dict[str, Any], more: str = "") -> str:
-    """Return how and on what figures were measured."""
-    return f"\n`{found['command']}` on {found['machine']}, torch {found['software']['torch']}{more}.\n"
-
-
 FIGURES: dict[str, Callable[[], str]] = {
-    "synthetic-scores": synthetic_scores,
-    "overhead": overhead,
+    "synthetic-scores": of("synthetic_difficulty", synthetic_scores),
+    "overhead": of("overhead", overhead),
     "training-speed": lambda: in_turn("training_speed_h*.json", "steps/s", FASTER),
     "training-speed-cpu": lambda: in_turn("training_speed_cpu*.json", "steps/s", FASTER),
     "inference-speed": lambda: in_turn("inference_speed*.json", "frames/s", FASTER),
@@ -338,16 +340,16 @@ FIGURES: dict[str, Callable[[], str]] = {
     "whole-experiment": lambda: in_turn(
         "whole_experiment*.json", "seconds", "so many times as long as mabe-run"
     ),
-    "predict-memory": predict_memory,
-    "train-memory": train_memory,
-    "architectures": architectures,
-    "many-runs": many_runs,
-    "shared-gpu": shared_gpu,
+    "predict-memory": of("predict_memory", predict_memory),
+    "train-memory": of("train_memory", train_memory),
+    "architectures": of("architectures", architectures),
+    "many-runs": of("many_runs", many_runs),
+    "shared-gpu": of("shared_gpu", shared_gpu),
     "soaks": soaks,
-    "reading": reading,
-    "several-gpus": several_gpus,
-    "precision": precision,
+    "reading": of("reading", reading),
+    "several-gpus": of("several_gpus", several_gpus),
+    "precision": of("precision", precision),
     "checkpoint-stall": checkpoint_stall,
-    "rat-scores": rat_scores,
-    "rat-ablations": rat_ablations,
+    "rat-scores": of("rats", rat_scores),
+    "rat-ablations": of("rats", rat_ablations),
 }

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.context import context
+from benchmarks.context import write_figures
 
 FAULTS = "faults"
 
@@ -32,5 +31,5 @@ def tell(figures: dict[str, Any], began: float, file: Path | None) -> None:
     for fault in faults[:20]:
         print(f"FAULT: {fault}", flush=True)
     if file is not None:
-        file.write_text(json.dumps({**context(), **figures}, indent=1) + "\n", encoding="utf-8")
+        write_figures(file, figures)
     sys.exit(1 if faults else 0)

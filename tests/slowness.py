@@ -16,8 +16,13 @@ def slowness() -> float:
     return max(min(_seconds() for _ in range(3)) / WHEN_IDLE, 1.0)
 
 
+def processor_seconds() -> float:
+    """Return what processes that were started here, and are over, took of the processor."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def _seconds() -> float:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = processor_seconds()
     subprocess.run([sys.executable, "-c", MODULES], check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return processor_seconds() - before

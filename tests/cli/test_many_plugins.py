@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ import attrs
 import pytest
 
 from tests.fake_site import GOOD, installed
-from tests.slowness import slowness
+from tests.slowness import processor_seconds, slowness
 
 
 @attrs.frozen
@@ -24,7 +23,7 @@ class Site:
 
     def mabe(self, *words: str, program: str = "main") -> tuple[subprocess.CompletedProcess[str], float]:
         """Return what a command ended with, and the processor time that it took, in seconds."""
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        before = processor_seconds()
         done = subprocess.run(
             [sys.executable, "-c", f"from mabe_core.cli import {program}; {program}()", *words],
             capture_output=True,
@@ -33,8 +32,7 @@ class Site:
             cwd=self.folder,
             check=False,
         )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return done, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return done, processor_seconds() - before
 
 
 @pytest.fixture(scope="module")

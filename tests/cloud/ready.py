@@ -55,7 +55,7 @@ class ReadyMabe:
 
 def serve() -> None:
     """Fork for each command that is asked for."""
-    import modal_runner  # noqa: F401
+    import modal_runner  # noqa: F401 - what a short command waits for
     from mabe_core.cli import main
     from mabe_core.discovery import load_plugins
 

@@ -62,7 +62,7 @@ def test_preempted_three_times_and_killed_twice_it_ends_with_the_same_weights(
         task = server.wait_for(lambda: _at_work(server, done), 60)
         done.add(task)
         if trains:
-            server.wait_for(lambda: last_checkpoint(client, run_id) > announced, 60)  # noqa: B023
+            server.wait_for(lambda announced=announced: last_checkpoint(client, run_id) > announced, 60)
         time.sleep(chance.uniform(0, 1.5))  # it imports and reads, or trains and saves
         act(task)
         server.wait_for(lambda task=task: _is_over(server, task), 60)

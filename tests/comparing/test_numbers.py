@@ -18,7 +18,7 @@ from mabe_core.comparing.table import Compared, compare_runs
 from tests.made_runs import expanded, made_run, made_scores
 
 Confusions = dict[str, NDArray[np.int64]]
-DRAWS = 100
+DRAWS = 300
 
 
 def drawn(seed: int, right: float, recordings: Sequence[str], truth_seed: int = 0) -> Confusions:

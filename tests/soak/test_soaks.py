@@ -52,4 +52,4 @@ def test_a_reader_never_misses_the_newest(tmp_path):
 
 
 def test_trainings_killed_at_random_end_with_the_same_bits(tmp_path):
-    assert soaked(tmp_path, "training", "--kills", 8)["kills"] >= 8
+    assert soaked(tmp_path, "training", "--kills", 15)["kills"] >= 15

@@ -19,7 +19,7 @@ SELECTS = """\
 loss: {name: cross_entropy, class_weights: balanced}
 post_processing: [thresholds, bout_length]
 """
-GRID = "  seeds: [0]\n  grid: {model.hidden_dim: [8, 16]}\n"
+GRID = "  seeds: [0, 1]\n  grid: {model.hidden_dim: [8, 16]}\n"
 SAMPLE = """\
   seeds: [0]
   sample:

@@ -38,24 +38,23 @@ def test_a_stopped_study_tries_what_an_undisturbed_one_does(
     mabe, start_mabe, write_study, tmp_path: Path
 ) -> None:
     file = write_study("  seeds: [0, 1]\n" + SPACE, *SHORT)
-    two = ("--set", "study.sample.trials=2")
     runs, other = tmp_path / "runs", tmp_path / "other"
-    running = start_mabe("run", file, *two)
+    running = start_mabe("run", file)
     wait_until(lambda: sum(state(run.path) == "finished" for run in all_runs(runs)) >= 3)
     running.send_signal(signal.SIGTERM)
     running.communicate(timeout=60)
     assert running.returncode == 143
     assert [trial.state for trial in study(runs).trials] == ["finished", "running"]
 
-    resumed = mabe("run", file, *two)
+    resumed = mabe("run", file)
     assert resumed.code == 0, resumed.err
-    assert mabe("run", file, *two, "--runs-dir", other).code == 0
+    assert mabe("run", file, "--runs-dir", other).code == 0
 
     assert study(runs) == study(other)
     (first, *_) = study(runs).trials
     assert first.settings.keys() == {"optimizer.learning_rate", "model.num_layers", "scheduler"}
     assert len(first.members) == 2
-    assert "best of 2 trials, on validation" in resumed.out
+    assert "best of 3 trials, on validation" in resumed.out
 
 
 def test_more_trials_go_on_with_the_same_study(mabe, write_study, tmp_path: Path) -> None:

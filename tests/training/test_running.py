@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import signal
 import time
 from pathlib import Path
@@ -19,7 +18,7 @@ from mabe_core.experiment import read_document, resolve
 from mabe_core.runs.directory import all_runs
 from mabe_core.runs.opening import open_run
 from mabe_core.training.run import train
-from tests.slowness import slowness
+from tests.slowness import processor_seconds, slowness
 
 LONG = ("--set", "training.epochs=12", "--set", "training.windows_per_epoch=320")
 
@@ -53,12 +52,6 @@ def wait_for_checkpoint(folder: Path, number: int) -> None:
             return
         time.sleep(0.02)
     raise AssertionError("no checkpoint came within a minute")
-
-
-def processor_seconds() -> float:
-    """Return what processes that were started here, and are over, took of the processor."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def test_a_run_ends_with_scores_its_id_and_everything_on_disk(mabe, tiny, tmp_path):
