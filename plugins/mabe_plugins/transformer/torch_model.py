@@ -68,8 +68,9 @@ class SelfAttention(nn.Module):
     def forward(self, query: Tensor, *_: object, **__: object) -> tuple[Tensor, None]:
         """Attend over (batch, frames, width); key, value and masks are the query's own or absent here."""
         packed = nn.functional.linear(query, self.in_proj_weight, self.in_proj_bias)
-        heads = packed.reshape(*query.shape[:2], 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
-        queries, keys, values = heads.unbind(0)
+        # taken apart where they lie: backward lays the three gradients side by side, and copies them once
+        heads = packed.reshape(*query.shape[:2], 3, self.num_heads, -1).unbind(2)
+        queries, keys, values = (part.transpose(1, 2) for part in heads)
         if self.rotate is not None:
             queries, keys = self.rotate(queries, keys)
         attended = nn.functional.scaled_dot_product_attention(
