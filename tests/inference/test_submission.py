@@ -12,7 +12,7 @@ import pytest
 from mabe_core import DataAccess, Dataset, Recording, UserError
 from mabe_core.discovery import load_plugins
 from mabe_core.experiment import resolve
-from mabe_core.experiment.document import read_text
+from mabe_core.experiment.document import read_document
 from mabe_core.inference.prediction import PredictedView, Prediction
 from mabe_core.inference.writers import prediction_file
 from mabe_core.training import cached
@@ -31,18 +31,16 @@ FILMS: tuple[tuple[str, str, float, int, tuple[tuple[int, int, str, int, int], .
     ("AdaptableSnail", "13", 25.0, 70, ((1, 2, "chase", 12, 72), (1, 1, "rear", 30, 84))),
     ("B", "14", 10.0, 50, ((2, 1, "sniff", 4, 30),)),
 )
-LEARN = """\
+SHIPPED = Path(__file__).parent.parent.parent / "experiments" / "mabe_kaggle.yaml"
+LEARN = f"""\
+extends: {SHIPPED}
 name: challenge
 data:
-  dataset: {name: mabe_kaggle, labs: [A], part: train}
-  split: {name: recordings, validation: ["A/12"]}
-  features: [{name: interpolate, mask: true}]
+  dataset: {{labs: [A], part: train}}
+  split: {{name: recordings, group_by: recording, validation: ["A/12"]}}
   sequence_length: 16
-model: {name: transformer, hidden_dim: 16, num_layers: 1, num_heads: 2}
-loss: binary_cross_entropy
-metrics: [f1]
-post_processing: [thresholds]
-training: {epochs: 1, batch_size: 8, windows_per_epoch: 160}
+model: {{name: tcn, channels: 8}}
+training: {{epochs: 1, batch_size: 8, windows_per_epoch: 160}}
 device: cpu
 """
 
@@ -152,7 +150,7 @@ def test_of_two_actions_at_once_the_more_probable_is_written(data: Path, tmp_pat
 
 def test_a_model_labels_videos_that_nobody_annotated(data: Path, tmp_path: Path, mabe: Any) -> None:
     (tmp_path / "learn.yaml").write_text(LEARN)
-    (tmp_path / "test.yaml").write_text(LEARN.replace("part: train", "part: test").replace("labs: [A], ", ""))
+    (tmp_path / "test.yaml").write_text(LEARN.replace("labs: [A], part: train", "labs: [], part: test"))
     outcome = mabe("run", tmp_path / "learn.yaml", "--data-dir", data)
     assert outcome.code == 0, outcome.err
     words = (
@@ -196,7 +194,8 @@ def test_recordings_from_the_cache_are_written_alike(
 ) -> None:
     monkeypatch.setenv("MABE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(cached, "FEW_BYTES", 0)
-    experiment = resolve(read_text(LEARN), load_plugins())
+    (tmp_path / "learn.yaml").write_text(LEARN)
+    experiment = resolve(read_document(tmp_path / "learn.yaml", ()), load_plugins())
     first, again = (read_dataset(experiment, DataAccess((data,))) for _ in range(2))
     assert list((tmp_path / "cache").rglob("*.safetensors"))
     rows = [
