@@ -42,13 +42,21 @@ STARTUP = 3600
 def train(request: str) -> str:
     """Run one attempt at an experiment; this is what runs in the container."""
     from mabe_core.cloud.attempts import AttemptOver
+    from mabe_core.cloud.compiled import CompiledCode
     from mabe_core.cloud.remote import Container, run_request
 
     asked = CloudRequest.from_text(request)
     volume = modal.Volume.from_name(asked.cloud.volume)
+    compiled = CompiledCode.on(VOLUME, Path(tempfile.gettempdir()) / "mabe-compiled")
+    compiled.fetch()
+
+    def commit() -> None:
+        compiled.keep()
+        volume.commit()
+
     container = Container(
         volume=VOLUME,
-        commit=volume.commit,
+        commit=commit,
         store=_Store(_runs_dict(asked.cloud.volume, create=True)),
         call=modal.current_function_call_id() or "",
         app="",
