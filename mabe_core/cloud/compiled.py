@@ -16,6 +16,8 @@ from mabe_core.runs.files import write_whole
 
 # torch's compiler reads and writes here, and Triton in a folder of it
 VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
+# so much is fetched when a container starts, and kept on the volume
+MOST_BYTES = 1 << 28
 # names of what is being written, by torch's compiler and by Triton, and of locks
 PASSING = re.compile(r"\.tmp$|/tmp\.pid_|\.lock$|/locks/")
 
@@ -38,18 +40,25 @@ class CompiledCode:
         return cls(volume / "cache" / "compiled" / f"torch-{version('torch')}", local)
 
     def fetch(self) -> None:
-        """Let torch find what was kept; to be called before it is imported."""
+        """Let torch find what was kept last; to be called before it is imported. What is older is removed."""
         os.environ[VARIABLE] = str(self.local)
+        room = MOST_BYTES
         try:
-            if self.kept.is_dir():
-                shutil.copytree(self.kept, self.local, dirs_exist_ok=True)
-        except OSError as error:  # shutil's own error is one
+            for _, size, file in sorted(((*_age(file), file) for file in _whole(self.kept)), reverse=True):
+                room -= size
+                if room < 0:
+                    file.unlink(missing_ok=True)
+                    continue
+                target = self.local / file.relative_to(self.kept)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, target)
+        except OSError as error:
             _tell("fetched", error)
-        self._known = set(self._files())
+        self._known = set(_whole(self.local))
 
     def keep(self) -> None:
         """Copy to the volume what is new."""
-        for file in self._files():
+        for file in _whole(self.local):
             if file not in self._known:
                 self._known.add(file)
                 try:
@@ -59,10 +68,17 @@ class CompiledCode:
                 except (OSError, RunError) as error:
                     _tell("kept", error)
 
-    def _files(self) -> list[Path]:
-        """Return the files that are whole: what is being written, and locks, are left out."""
-        found = self.local.rglob("*") if self.local.is_dir() else ()
-        return [file for file in found if file.is_file() and not PASSING.search(str(file))]
+
+def _whole(folder: Path) -> list[Path]:
+    """Return the files that are whole: what is being written, and locks, are left out."""
+    found = folder.rglob("*") if folder.is_dir() else ()
+    return [file for file in found if file.is_file() and not PASSING.search(str(file))]
+
+
+def _age(file: Path) -> tuple[float, int]:
+    """Return when a file was written, and its size."""
+    about = file.stat()
+    return about.st_mtime, about.st_size
 
 
 def _tell(what: str, error: Exception) -> None:

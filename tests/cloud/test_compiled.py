@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mabe_core.cloud import compiled
 from mabe_core.cloud.compiled import VARIABLE, CompiledCode
 from tests.cloud.conftest import Client
 from tests.conftest import FILES
@@ -61,6 +62,23 @@ def test_only_whole_files_are_kept_and_each_once(volume: Path, tmp_path: Path) -
     kept.unlink()
     second.keep()
     assert not kept.exists(), "what came from the volume is not written to it again"
+
+
+def test_the_oldest_is_removed_where_it_grows_too_large(
+    volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "MOST_BYTES", 25)
+    first = CompiledCode.on(volume, tmp_path / "first")
+    first.local.mkdir()
+    for name in ("old", "newer", "new"):
+        (first.local / name).write_text("x" * 10)
+    first.keep()
+    for age, name in enumerate(("new", "newer", "old")):
+        os.utime(first.kept / name, (1e9 - age, 1e9 - age))
+    second = CompiledCode.on(volume, tmp_path / "second")
+    second.fetch()
+    for folder in (second.kept, second.local):
+        assert {file.name for file in folder.iterdir()} == {"new", "newer"}
 
 
 def test_a_volume_that_cannot_be_written_stops_nothing(
