@@ -12,7 +12,7 @@ from pathlib import Path
 import attrs
 
 from mabe_core.errors import RunError
-from mabe_core.runs.files import write_whole
+from mabe_core.runs.files import remove_oldest, write_whole
 
 # torch's compiler reads and writes here, and Triton in a folder of it
 VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
@@ -42,43 +42,31 @@ class CompiledCode:
     def fetch(self) -> None:
         """Let torch find what was kept last; to be called before it is imported. What is older is removed."""
         os.environ[VARIABLE] = str(self.local)
-        room = MOST_BYTES
         try:
-            for _, size, file in sorted(((*_age(file), file) for file in _whole(self.kept)), reverse=True):
-                room -= size
-                if room < 0:
-                    file.unlink(missing_ok=True)
-                    continue
-                target = self.local / file.relative_to(self.kept)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, target)
-        except OSError as error:
+            remove_oldest(_whole(self.kept), MOST_BYTES)
+            if self.kept.is_dir():
+                shutil.copytree(self.kept, self.local, dirs_exist_ok=True)
+        except OSError as error:  # shutil's own is one
             _tell("fetched", error)
         self._known = set(_whole(self.local))
 
     def keep(self) -> None:
         """Copy to the volume what is new."""
-        for file in _whole(self.local):
-            if file not in self._known:
-                self._known.add(file)
-                try:
-                    target = self.kept / file.relative_to(self.local)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    write_whole(target, file.read_bytes())
-                except (OSError, RunError) as error:
-                    _tell("kept", error)
+        new = [file for file in _whole(self.local) if file not in self._known]
+        self._known.update(new)
+        try:
+            for file in new:
+                target = self.kept / file.relative_to(self.local)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(target, file.read_bytes())
+        except (OSError, RunError) as error:
+            _tell("kept", error)
 
 
 def _whole(folder: Path) -> list[Path]:
     """Return the files that are whole: what is being written, and locks, are left out."""
     found = folder.rglob("*") if folder.is_dir() else ()
     return [file for file in found if file.is_file() and not PASSING.search(str(file))]
-
-
-def _age(file: Path) -> tuple[float, int]:
-    """Return when a file was written, and its size."""
-    about = file.stat()
-    return about.st_mtime, about.st_size
 
 
 def _tell(what: str, error: Exception) -> None:

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +112,31 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def oldest_first(files: Iterable[Path]) -> list[tuple[Path, int]]:
+    """Return files and their bytes, the oldest first, without those that somebody removes meanwhile."""
+    found = []
+    for file in files:
+        with contextlib.suppress(OSError):
+            about = file.stat()
+            found.append((about.st_mtime, file, about.st_size))
+    return [(file, size) for _, file, size in sorted(found)]
+
+
+def remove_oldest(files: Iterable[Path], limit: int) -> int:
+    """Remove files, the oldest first, until they have no more bytes than `limit`; return how many."""
+    found = oldest_first(files)
+    left = sum(size for _, size in found)
+    removed = 0
+    for file, size in found:
+        if left <= limit:
+            break
+        left -= size
+        with contextlib.suppress(OSError):
+            file.unlink()
+            removed += 1
+    return removed
 
 
 def remove_leftovers(folder: Path) -> None:

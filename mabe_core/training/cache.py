@@ -19,7 +19,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from mabe_core.errors import RunError, UserError
-from mabe_core.runs.files import write_whole
+from mabe_core.runs.files import oldest_first, remove_oldest, write_whole
 from mabe_core.runs.identity import components_of
 
 FOLDER, LIMIT = "MABE_CACHE", "MABE_CACHE_GB"
@@ -68,29 +68,15 @@ class Cache:
 
     def entries(self) -> list[Path]:
         """Return the entries, those not used for longest first."""
-        found = []
-        for file in self.folder.glob(f"*/*{SUFFIX}"):
-            with contextlib.suppress(OSError):  # another run removes entries too
-                found.append((file.stat().st_mtime, file))
-        return [file for _, file in sorted(found)]
+        return [file for file, _ in oldest_first(self._files())]
 
     def size(self) -> int:
         """Return the bytes of all entries."""
-        return sum(_size(file) for file in self.entries())
+        return sum(size for _, size in oldest_first(self._files()))
 
     def shrink(self, limit: int) -> int:
         """Remove entries, those not used for longest first, until no more bytes are left; return how many."""
-        entries = self.entries()
-        left = sum(_size(file) for file in entries)
-        removed = 0
-        for file in entries:
-            if left <= limit:
-                break
-            left -= _size(file)
-            with contextlib.suppress(OSError):
-                file.unlink()
-                removed += 1
-        return removed
+        return remove_oldest(self._files(), limit)
 
     def _make_room(self, written: int) -> None:
         """Hold the limit, without counting thousands of entries for each that is written."""
@@ -103,15 +89,11 @@ class Cache:
             left = (self.limit - size) / 2  # other runs write too
         _room[self.folder] = left
 
+    def _files(self) -> Iterator[Path]:
+        return self.folder.glob(f"*/*{SUFFIX}")
+
     def _file(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}{SUFFIX}"
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0
 
 
 def find_cache() -> Cache | None:
