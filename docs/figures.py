@@ -248,21 +248,19 @@ def precision(found: dict[str, Any]) -> str:
 
 def checkpoint_stall() -> str:
     """Return what saving costs a training, measured."""
-    rows, told = [], dict[str, None]()
-    for file in sorted(RESULTS.glob("checkpoint_stall*.json")):
-        found = read(file)
-        told[measured(found)] = None
-        rows.append(
-            [
-                found["machine"],
-                f"{found['saving']:.2f}",
-                f"{found['without']:.2f}",
-                f"{found['ratio']:.4f} ({found['ratio_min']:.4f} to {found['ratio_max']:.4f})",
-                f"{1000 * found['held_up']:.1f} ms, at most {1000 * found['held_up_max']:.1f} ms",
-                f"{1000 * found['writing']:.1f} ms",
-                f"{100 * found['share']:.2f}%",
-            ]
-        )
+    all_found = [read(file) for file in sorted(RESULTS.glob("checkpoint_stall*.json"))]
+    rows = [
+        [
+            found["machine"],
+            f"{found['saving']:.2f}",
+            f"{found['without']:.2f}",
+            f"{found['ratio']:.4f} ({found['ratio_min']:.4f} to {found['ratio_max']:.4f})",
+            f"{1000 * found['held_up']:.1f} ms, at most {1000 * found['held_up_max']:.1f} ms",
+            f"{1000 * found['writing']:.1f} ms",
+            f"{100 * found['share']:.2f}%",
+        ]
+        for found in all_found
+    ]
     titles = [
         "V3 on",
         "steps/s, saving",
@@ -270,9 +268,9 @@ def checkpoint_stall() -> str:
         "ratio (over rounds)",
         "the loop waits",
         "the thread works",
-        f"both, of {found['every']:g} s",
+        f"both, of {all_found[0]['every']:g} s",
     ]
-    return table(titles, rows) + "".join(told)
+    return table(titles, rows) + "".join(map(measured, all_found))
 
 
 def rat_scores(found: dict[str, Any]) -> str:

@@ -27,7 +27,6 @@ cloud: {{gpu: none}}
 
 @pytest.fixture
 def volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setenv(VARIABLE, "")  # so that it is as it was, afterwards
     return tmp_path / "volume"
 

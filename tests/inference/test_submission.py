@@ -19,6 +19,7 @@ from mabe_core.training import cached
 from mabe_core.training.reading import read_dataset
 from mabe_plugins.mabe_f_beta import Interval, Video, f_beta
 from mabe_plugins.mabe_kaggle import MabeKaggleConfig, build
+from tests.conftest import ROOT
 from tests.inference import challenge
 from tests.plugins.kaggle_writing import annotation, tracking, video, write_table, write_video
 
@@ -31,9 +32,8 @@ FILMS: tuple[tuple[str, str, float, int, tuple[tuple[int, int, str, int, int], .
     ("AdaptableSnail", "13", 25.0, 70, ((1, 2, "chase", 12, 72), (1, 1, "rear", 30, 84))),
     ("B", "14", 10.0, 50, ((2, 1, "sniff", 4, 30),)),
 )
-SHIPPED = Path(__file__).parent.parent.parent / "experiments" / "mabe_kaggle.yaml"
 LEARN = f"""\
-extends: {SHIPPED}
+extends: {ROOT / "experiments" / "mabe_kaggle.yaml"}
 name: challenge
 data:
   dataset: {{labs: [A], part: train}}
